@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tideover.sdk;
+
+import org.jspecify.annotations.NullMarked;

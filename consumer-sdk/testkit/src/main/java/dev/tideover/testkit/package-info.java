@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tideover.testkit;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,54 @@
+package dev.tideover.wire;
+
+/**
+ * A reply as it stands in the reply topic. Immutable, if nobody writes to the body.
+ *
+ * @param id of the request it answers
+ * @param fingerprint of the request it answers
+ * @param outcome how the request ended
+ * @param by who says so, {@code service/version/instance}; empty where the writer left it out
+ * @param attempts how often the handler was started for it; 0 where the writer left it out
+ * @param original with {@link ReplyOutcome#DUPLICATE}, the offset of the original reply in the same
+ *     partition; otherwise {@link #NONE}
+ * @param status the HTTP status, 200 to 599; with an outcome other than {@code COMPLETED} it may be
+ *     {@link #NONE}
+ * @param fields the response's header fields
+ * @param body the response's content, byte for byte; empty for none
+ */
+public record ReplyEnvelope(
+    RequestId id,
+    Fingerprint fingerprint,
+    ReplyOutcome outcome,
+    String by,
+    int attempts,
+    long original,
+    int status,
+    HttpFields fields,
+    byte[] body) {
+
+  /** Stands for an absent number. */
+  public static final int NONE = -1;
+
+  /** A reply without an HTTP response: the request ended without one. */
+  public static ReplyEnvelope without(
+      RequestId id, Fingerprint fingerprint, ReplyOutcome outcome, String by, int attempts) {
+    return new ReplyEnvelope(
+        id, fingerprint, outcome, by, attempts, NONE, NONE, HttpFields.EMPTY, new byte[0]);
+  }
+
+  /** The id, outcome and size: a field may hold a secret and this may reach a log. */
+  @Override
+  public String toString() {
+    return "ReplyEnvelope["
+        + id
+        + " "
+        + outcome
+        + " "
+        + status
+        + " by "
+        + by
+        + ", "
+        + body.length
+        + " bytes]";
+  }
+}

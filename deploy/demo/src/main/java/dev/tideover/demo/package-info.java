@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tideover.demo;
+
+import org.jspecify.annotations.NullMarked;

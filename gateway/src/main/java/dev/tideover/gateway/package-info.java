@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tideover.gateway;
+
+import org.jspecify.annotations.NullMarked;

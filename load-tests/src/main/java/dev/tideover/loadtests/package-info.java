@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tideover.loadtests;
+
+import org.jspecify.annotations.NullMarked;
