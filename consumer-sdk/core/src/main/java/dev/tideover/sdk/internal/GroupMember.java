@@ -25,6 +25,7 @@ import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
 import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,6 +50,7 @@ final class GroupMember {
   private final LongSupplier nanoTime;
   private final CountDownLatch stop;
   private final Occasionally maySayPollFailed = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayCommitFailed = new Occasionally(Duration.ofSeconds(10));
   private long backoff = FIRST_BACKOFF;
 
   /**
@@ -200,6 +202,17 @@ final class GroupMember {
               + "\" and has taken over. Two that run at the same time need different names; after"
               + " a restart the older one has to end.",
           takenOver);
+    } catch (UnreleasedInstanceIdException taken) {
+      // KIP-848 lets the older one stay, dead or alive; the classic protocol lets the newer one in.
+      throw new IllegalStateException(
+          "the group \""
+              + settings.service()
+              + "\" has a member with the name of this instance, \""
+              + settings.instance()
+              + "\". If that process has crashed, Kafka forgets it after the broker's session timeout"
+              + " (45 s by default): start this one again then, or use group.protocol=classic, where"
+              + " a successor takes over at once.",
+          taken);
     }
   }
 
@@ -222,7 +235,7 @@ final class GroupMember {
         (offsets, failure) -> {
           if (failure instanceof RebalanceInProgressException) {
             log.debug("The group is rebalancing, the commit is made after it");
-          } else if (failure != null) {
+          } else if (failure != null && maySayCommitFailed.now()) {
             commitFailed(failure.toString());
           }
           callback.accept(failure);
