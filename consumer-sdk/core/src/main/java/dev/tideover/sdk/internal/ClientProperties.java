@@ -1,0 +1,128 @@
+package dev.tideover.sdk.internal;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** The settings of the two Kafka clients: those insisted on, the defaults, the user's. */
+public final class ClientProperties {
+
+  /** What the guarantees rest on: name, and what to do instead. */
+  private static final Map<String, String> INSISTED =
+      Map.ofEntries(
+          Map.entry("bootstrap.servers", "use bootstrapServers(...)"),
+          Map.entry("group.id", "it is the service's name"),
+          Map.entry("client.id", "it is service/version/instance"),
+          Map.entry("group.instance.id", "use instance(...)"),
+          Map.entry("enable.auto.commit", "only finished requests are committed"),
+          Map.entry("auto.commit.interval.ms", "only finished requests are committed"),
+          Map.entry("auto.offset.reset", "no request may be skipped"),
+          Map.entry("allow.auto.create.topics", "the gateway creates the topics"),
+          Map.entry("partition.assignment.strategy", "cooperative-sticky, so that few move"),
+          Map.entry("key.deserializer", "records are bytes"),
+          Map.entry("value.deserializer", "records are bytes"),
+          Map.entry("key.serializer", "records are bytes"),
+          Map.entry("value.serializer", "records are bytes"),
+          Map.entry("acks", "a request has ended only when all replicas have its reply"),
+          Map.entry("enable.idempotence", "without it retries of a send could reorder"),
+          Map.entry("transactional.id", "replies are not transactional"),
+          Map.entry("partitioner.class", "a reply goes to the partition its request names"));
+
+  /** What the broker decides under {@code group.protocol=consumer}; the client refuses them. */
+  private static final Set<String> CLASSIC_ONLY =
+      Set.of(
+          ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+          ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
+          ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG);
+
+  /**
+   * Refuses the settings that the engine insists on.
+   *
+   * @throws IllegalArgumentException if the key is one of them
+   */
+  public static void checkAllowed(String key) {
+    String reason = INSISTED.get(key);
+    if (reason != null) {
+      throw new IllegalArgumentException("property " + key + " can't be set: " + reason);
+    }
+  }
+
+  static Map<String, Object> consumer(Settings settings) {
+    Map<String, Object> config = new HashMap<>();
+    // A crashed instance without a name of its own is noticed after this time, the least that a
+    // broker allows by default. A third of it between heartbeats lets two be lost.
+    config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, "6000");
+    config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "2000");
+    // Work is bounded by pausing; small polls only cost time (KAFKA-18376).
+    config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "1000");
+    config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, "" + (16 << 20));
+    config.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "10000");
+    config.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
+    config.put(ConsumerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "500");
+    overlay(config, settings, ConsumerConfig.configNames(), ProducerConfig.configNames());
+    common(config, settings);
+    config.put(ConsumerConfig.GROUP_ID_CONFIG, settings.service());
+    config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
+    config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
+    config.put(
+        ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
+        CooperativeStickyAssignor.class.getName());
+    config.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class.getName());
+    config.put(
+        ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class.getName());
+    if (settings.named()) {
+      config.put(
+          ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, settings.service() + "-" + settings.instance());
+    }
+    if ("consumer".equalsIgnoreCase(settings.properties().get("group.protocol"))) {
+      config.keySet().removeAll(CLASSIC_ONLY);
+    }
+    return config;
+  }
+
+  static Map<String, Object> producer(Settings settings) {
+    Map<String, Object> config = new HashMap<>();
+    // A reply waits for nothing; under load batches form behind the requests in flight.
+    config.put(ProducerConfig.LINGER_MS_CONFIG, "0");
+    // The topic's own limit decides, so that a reply which is too large can be told from others.
+    config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, "" + (9 << 20));
+    // Blocks a worker, which is what should slow down when Kafka doesn't take replies.
+    config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, "5000");
+    config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
+    config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "30000");
+    config.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "500");
+    overlay(config, settings, ProducerConfig.configNames(), ConsumerConfig.configNames());
+    common(config, settings);
+    config.put(ProducerConfig.ACKS_CONFIG, "all");
+    config.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");
+    config.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
+    config.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
+    return config;
+  }
+
+  private static void common(Map<String, Object> config, Settings settings) {
+    config.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, settings.bootstrapServers());
+    config.put(ConsumerConfig.CLIENT_ID_CONFIG, settings.by());
+  }
+
+  /** A setting that only the other client knows is left out; plugins' own go to both. */
+  private static void overlay(
+      Map<String, Object> config, Settings settings, Set<String> own, Set<String> other) {
+    settings
+        .properties()
+        .forEach(
+            (key, value) -> {
+              if (own.contains(key) || !other.contains(key)) {
+                config.put(key, value);
+              }
+            });
+  }
+
+  private ClientProperties() {}
+}

@@ -1,0 +1,48 @@
+package dev.tideover.sdk.internal;
+
+import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.RequestHandler;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the builder was told, checked by it. Immutable.
+ *
+ * @param instance the instance's name, random where the user gave none
+ * @param named whether the user gave it, so that it lives through restarts
+ * @param properties Kafka client settings of the user's
+ * @param replyTopics the only topics that replies may go to
+ * @param executor the user's own, or null
+ */
+public record Settings(
+    String service,
+    String version,
+    String instance,
+    boolean named,
+    String bootstrapServers,
+    Map<String, String> properties,
+    RequestHandler handler,
+    int concurrency,
+    int attempts,
+    Backoff backoff,
+    Duration startTimeout,
+    Duration drainTimeout,
+    List<String> replyTopics,
+    @Nullable Executor executor) {
+
+  String requestTopic() {
+    return service + ".requests";
+  }
+
+  String deadTopic() {
+    return service + ".dead";
+  }
+
+  /** Who this is, in replies, dead letters and to Kafka's tools. */
+  String by() {
+    return service + "/" + version + "/" + instance;
+  }
+}
