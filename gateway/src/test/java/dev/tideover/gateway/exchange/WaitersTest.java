@@ -83,7 +83,7 @@ class WaitersTest {
     assertThat(waiters.size()).isOne();
     waiters.expire(100);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true, false));
   }
 
   @Test
@@ -94,7 +94,20 @@ class WaitersTest {
     assertThat(waiters.size()).isOne();
     waiters.expire(100 + GRACE);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false, false));
+  }
+
+  @Test
+  void theGatewaysEndEndsAllWaitsBeforeTheirTime() throws Exception {
+    Waiter stored = waiter(100);
+    stored.acknowledged = true;
+    Waiter open = waiter(100);
+
+    waiters.endAll();
+
+    assertThat(ending(stored)).isEqualTo(new Waiter.Ending.TimeIsUp(true, true));
+    assertThat(ending(open)).isEqualTo(new Waiter.Ending.TimeIsUp(false, true));
+    assertThat(waiting).hasValue(0);
   }
 
   @Test
@@ -106,7 +119,7 @@ class WaitersTest {
     assertThat(waiters.size()).isOne();
     waiters.expire(Long.MIN_VALUE);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true, false));
   }
 
   @Test
