@@ -226,6 +226,9 @@ public final class BrokerProcess implements AutoCloseable {
       command.add("--port=" + port);
       command.add("--data=" + data);
       command.add("--until-stdin-closes");
+      if (settings.dataDirectory() == null) {
+        command.add("--remove-data-then");
+      }
       settings
           .properties()
           .forEach((name, value) -> command.add("--property=" + name + "=" + value));
