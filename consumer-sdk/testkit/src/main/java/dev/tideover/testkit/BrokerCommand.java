@@ -55,11 +55,17 @@ public final class BrokerCommand implements Callable<Integer> {
   @Option(names = "--until-stdin-closes", hidden = true)
   private boolean untilStdinCloses;
 
+  @Option(names = "--remove-data-then", hidden = true)
+  private boolean removeDataThen;
+
   @Spec
   @SuppressWarnings("NullAway.Init") // picocli sets it before it calls
   private CommandSpec spec;
 
   private volatile int exitCode;
+
+  /** Whoever started this broker is gone, so that nobody else can clean up behind it. */
+  private volatile boolean abandoned;
 
   /** Runs the command and ends the JVM with its exit code. */
   public static void main(String[] args) {
@@ -124,7 +130,11 @@ public final class BrokerCommand implements Callable<Integer> {
   private void closeAndHalt(CompletableFuture<KafkaBroker> started) {
     int code = exitCode;
     try {
-      started.get(MAX_START_SECONDS, TimeUnit.SECONDS).close();
+      KafkaBroker broker = started.get(MAX_START_SECONDS, TimeUnit.SECONDS);
+      broker.close();
+      if (abandoned && removeDataThen) {
+        DataDirectory.delete(broker.dataDirectory());
+      }
     } catch (ExecutionException startFailed) {
       return;
     } catch (TimeoutException | InterruptedException | RuntimeException e) {
@@ -135,7 +145,7 @@ public final class BrokerCommand implements Callable<Integer> {
   }
 
   /** The process that started this one holds the other end: it ends, so do we, even if killed. */
-  private static void exitWhenStdinCloses() {
+  private void exitWhenStdinCloses() {
     Thread watcher =
         new Thread(
             () -> {
@@ -146,6 +156,7 @@ public final class BrokerCommand implements Callable<Integer> {
               } catch (IOException closedToo) {
                 // The same as its end.
               }
+              abandoned = true;
               System.exit(0);
             },
             "broker-stdin");

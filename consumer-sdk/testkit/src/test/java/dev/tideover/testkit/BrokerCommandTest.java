@@ -85,13 +85,17 @@ class BrokerCommandTest {
   }
 
   @Test
-  void endsWhenTheProcessThatHoldsItsStandardInputIsGone() throws Exception {
-    Process broker = broker("--port=0", "--until-stdin-closes");
+  void endsWhenTheProcessThatHoldsItsStandardInputIsGoneAndCleansUpBehindIt() throws Exception {
+    Path data = directory.resolve("data");
+    Process broker =
+        broker("--port=0", "--data=" + data, "--until-stdin-closes", "--remove-data-then");
     firstLine(broker);
+    assertThat(data).isNotEmptyDirectory();
 
     broker.getOutputStream().close();
 
     assertThat(exitCode(broker)).isZero();
+    assertThat(data).doesNotExist();
   }
 
   private Process broker(String... options) throws IOException {
@@ -99,6 +103,7 @@ class BrokerCommandTest {
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
                 "-cp",
                 System.getProperty("java.class.path"),
                 BrokerCommand.class.getName()));
