@@ -26,7 +26,7 @@ class OutcomeTest {
   void aValueCantEndItsLine(String value) {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> Outcome.reply(200).header("x", value))
-        .withMessageContaining("HTTP field x")
+        .withMessageContaining("HTTP field \"x\"")
         .withMessageNotContaining("set-cookie");
   }
 
