@@ -1,0 +1,92 @@
+package dev.tideover.gateway.exchange;
+
+import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.RequestId;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How an exchange ended. Values only; what they look like in HTTP is decided in one place, {@code
+ * dev.tideover.gateway.http.Responder}.
+ */
+public sealed interface Answer {
+
+  /** The reply record: the service's response, or word that the request ended without one. */
+  record Replied(ReplyEnvelope reply) implements Answer {}
+
+  /** There is a reply record and it holds no legal response: the handler may have run. */
+  record Unreadable(RequestId id) implements Answer {}
+
+  /**
+   * Stored, and no reply within the wait.
+   *
+   * @param late true where the route wants a 504 rather than a 202
+   * @param expired true where nobody will ask later, so the request expired with the wait
+   */
+  record Accepted(RequestId id, String token, boolean late, boolean expired) implements Answer {}
+
+  /** Handed to Kafka, and no acknowledgement in time: it may run or not. */
+  record Unknown(RequestId id, String token) implements Answer {}
+
+  /** Asked for at its {@code Location}, and it has no reply yet. */
+  record Pending(RequestId id, String token) implements Answer {}
+
+  /** Refused before anything was stored: nothing will run. */
+  record Rejected(Reason reason, String detail, Set<String> allowedMethods) implements Answer {
+    public Rejected(Reason reason, String detail) {
+      this(reason, detail, Set.of());
+    }
+  }
+
+  /** The client has left; there is nobody to answer. */
+  record Abandoned(@Nullable RequestId id) implements Answer {}
+
+  /** Why a request was refused. The code is part of the problem document and stays as it is. */
+  enum Reason {
+    BAD_TARGET(400, "bad-target", "The request target can't be read", false),
+    BAD_FIELD(400, "bad-field", "A header field can't be read", false),
+    BAD_KEY(400, "bad-key", "The ordering key is not allowed", false),
+    MALFORMED(400, "malformed", "The request is not HTTP", false),
+    NO_ROUTE(404, "no-route", "No route takes this path", false),
+    NO_SUCH_REQUEST(404, "no-such-request", "No request has this address", false),
+    METHOD_NOT_ALLOWED(405, "method-not-allowed", "The path does not take this method", false),
+    BODY_TIMEOUT(408, "body-timeout", "The body did not arrive in time", true),
+    REPLY_EXPIRED(410, "reply-expired", "The reply is past its retention", false),
+    BODY_TOO_LARGE(413, "body-too-large", "The body is too large", false),
+    TARGET_TOO_LONG(414, "target-too-long", "The request line is too long", false),
+    EXPECTATION_FAILED(417, "expectation-failed", "The expectation can't be met", false),
+    FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
+    INTERNAL(500, "internal", "The gateway failed", false),
+    UNAVAILABLE(503, "unavailable", "Kafka can't take the request now", true),
+    STOPPING(503, "stopping", "The gateway is stopping", true);
+
+    private final int status;
+    private final String code;
+    private final String title;
+    private final boolean retryable;
+
+    Reason(int status, String code, String title, boolean retryable) {
+      this.status = status;
+      this.code = code;
+      this.title = title;
+      this.retryable = retryable;
+    }
+
+    public int status() {
+      return status;
+    }
+
+    public String code() {
+      return code;
+    }
+
+    public String title() {
+      return title;
+    }
+
+    /** Whether the same request may do better later. */
+    public boolean retryable() {
+      return retryable;
+    }
+  }
+}

@@ -1,0 +1,235 @@
+package dev.tideover.gateway.exchange;
+
+import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.kafka.Append;
+import dev.tideover.gateway.route.RequestTarget;
+import dev.tideover.gateway.route.Route;
+import dev.tideover.gateway.route.Routes;
+import dev.tideover.wire.Fingerprint;
+import dev.tideover.wire.HttpFields;
+import dev.tideover.wire.RequestEnvelope;
+import dev.tideover.wire.RequestId;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One HTTP request on its way through the gateway. Lives on the event loop of its connection, which
+ * alone touches its fields. Start reading at {@link #run}.
+ */
+public final class Exchange {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
+
+  private final Exchanges shared;
+  private final Inbound inbound;
+  private final Context context;
+
+  /** Set by the step that gets it; each later step may rely on it. */
+  private RequestTarget target = NO_TARGET;
+
+  private Duration wait = Duration.ZERO;
+  private boolean expires;
+  private boolean abandoned;
+  private @Nullable Waiter waiter;
+
+  private static final RequestTarget NO_TARGET = new RequestTarget("*", null);
+
+  Exchange(Exchanges shared, Inbound inbound, Context context) {
+    this.shared = shared;
+    this.inbound = inbound;
+    this.context = context;
+  }
+
+  /** The request's whole way. Never fails: the future has an answer, always. */
+  public Future<Answer> run() {
+    return match() // the most specific route, or 404, 405
+        .compose(this::admit) // the gateway takes requests, or 503
+        .compose(this::read) // the whole request, or 400, 413
+        .compose(this::expectReply) // the waiter stands before anything is sent
+        .compose(this::append) // in Kafka's hands, or 503
+        .compose(this::await) // the reply, or the end of the wait
+        .recover(this::refuse); // the one place where a failure becomes an answer
+  }
+
+  /** The client has left. What is stored stays stored; only the wait ends. */
+  public void abandon() {
+    abandoned = true;
+    if (waiter != null) {
+      shared.waiters.end(waiter, new Waiter.Ending.With(new Answer.Abandoned(waiter.id)));
+    }
+  }
+
+  private Future<Route> match() {
+    try {
+      target = RequestTarget.parse(inbound.target());
+    } catch (RequestTarget.IllegalTargetException e) {
+      return rejected(Answer.Reason.BAD_TARGET, String.valueOf(e.getMessage()));
+    }
+    Routes.Match match = shared.routes.match(inbound.method(), target);
+    if (match instanceof Routes.Match.Found found) {
+      return Future.succeededFuture(found.route());
+    }
+    if (match instanceof Routes.Match.NoMethod noMethod) {
+      return Future.failedFuture(
+          new RejectedException(
+              new Answer.Rejected(
+                  Answer.Reason.METHOD_NOT_ALLOWED,
+                  "The path takes " + String.join(", ", noMethod.allowed()) + ".",
+                  noMethod.allowed())));
+    }
+    return rejected(Answer.Reason.NO_ROUTE, "No route of this gateway has such a path.");
+  }
+
+  private Future<Route> admit(Route route) {
+    if (shared.isStopping()) {
+      return rejected(
+          Answer.Reason.STOPPING, "The request was not stored; send it again, to another gateway.");
+    }
+    wait = patience(route);
+    expires = route.expires(inbound.method()) && !inbound.respondAsync();
+    return Future.succeededFuture(route);
+  }
+
+  /** How long this client is kept: what it asks for, within what the route and the service give. */
+  private Duration patience(Route route) {
+    if (shared.waitingOf(route).get() >= route.waitingLimit()) {
+      // A durable request needs no connection: answer 202 rather than turn it away.
+      return Duration.ZERO;
+    }
+    Duration asked = inbound.preferredWait();
+    if (asked == null) {
+      return inbound.respondAsync() ? Duration.ZERO : route.patience();
+    }
+    return asked.compareTo(route.patience()) < 0 ? asked : route.patience();
+  }
+
+  private Future<Stored> read(Route route) {
+    HttpFields fields = inbound.fields();
+    String key = route.orderingKey(target, fields);
+    if (key != null && key.length() > Route.MAX_KEY_LENGTH) {
+      return rejected(
+          Answer.Reason.BAD_KEY,
+          "The ordering key is longer than " + Route.MAX_KEY_LENGTH + " characters.");
+    }
+    return inbound
+        .body(route.maxBody())
+        .map(body -> new Stored(route, envelope(fields, key, body)));
+  }
+
+  private RequestEnvelope envelope(HttpFields fields, @Nullable String key, byte[] body) {
+    RequestId id = RequestId.random();
+    Instant now = shared.clock.instant();
+    return new RequestEnvelope(
+        id,
+        shared.replyAddress(id),
+        now,
+        expires ? now.plus(wait) : null,
+        false,
+        Fingerprint.of(
+            inbound.method(),
+            target.path(),
+            target.query(),
+            fields.first("content-type"),
+            key,
+            body),
+        key,
+        inbound.method(),
+        target.pathAndQuery(),
+        inbound.scheme(),
+        inbound.authority(),
+        fields,
+        body);
+  }
+
+  private Future<Stored> expectReply(Stored stored) {
+    if (abandoned) {
+      return Future.failedFuture(new RejectedException(new Answer.Abandoned(null)));
+    }
+    RequestEnvelope request = stored.request();
+    waiter =
+        new Waiter(
+            request.id(),
+            request.fingerprint(),
+            shared.nanoTime.getAsLong() + wait.toNanos(),
+            shared.waitingOf(stored.route()),
+            context);
+    shared.waiters.add(waiter);
+    return Future.succeededFuture(stored);
+  }
+
+  private Future<Stored> append(Stored stored) {
+    Waiter waiting = Objects.requireNonNull(waiter);
+    Route route = stored.route();
+    shared.log.append(
+        stored.request(), route.topic(), route.partitions(), result -> appended(waiting, result));
+    return Future.succeededFuture(stored);
+  }
+
+  /** On the producer's thread, or within the call where the producer refused. */
+  private void appended(Waiter waiting, Append result) {
+    if (result instanceof Append.Acknowledged) {
+      waiting.acknowledged = true;
+      if (shared.nanoTime.getAsLong() - waiting.deadline >= 0) {
+        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(true));
+      }
+    } else if (result instanceof Append.Refused refused) {
+      LOG.debug("Refused {}: {}", waiting.id, refused.reason());
+      shared.waiters.end(
+          waiting,
+          new Waiter.Ending.With(
+              new Answer.Rejected(
+                  Answer.Reason.UNAVAILABLE,
+                  "Nothing of the request was stored; it is safe to send it again.")));
+    } else if (result instanceof Append.Unknown unknown) {
+      LOG.warn("No acknowledgement for {}, it may run or not: {}", waiting.id, unknown.reason());
+      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
+    }
+  }
+
+  private Future<Answer> await(Stored stored) {
+    // Keep what the late answers need, not the request: its body may be large and the wait long.
+    Instant acceptedAt = stored.request().acceptedAt();
+    boolean timeout = stored.route().late() == GatewayConfig.Late.TIMEOUT;
+    boolean mayExpire = expires;
+    Waiter waiting = Objects.requireNonNull(waiter);
+    return waiting
+        .ended()
+        .map(
+            ending -> {
+              if (ending instanceof Waiter.Ending.With with) {
+                return with.answer();
+              }
+              String token = shared.signer.write(new StatusToken(waiting.id, acceptedAt));
+              return ((Waiter.Ending.TimeIsUp) ending).acknowledged()
+                  ? new Answer.Accepted(waiting.id, token, timeout || mayExpire, mayExpire)
+                  : new Answer.Unknown(waiting.id, token);
+            });
+  }
+
+  private Future<Answer> refuse(Throwable failure) {
+    if (failure instanceof RejectedException rejected) {
+      return Future.succeededFuture(rejected.answer());
+    }
+    LOG.error("BUG: an exchange failed; its client gets a 500", failure);
+    if (waiter != null) {
+      shared.waiters.end(waiter, new Waiter.Ending.With(new Answer.Abandoned(waiter.id)));
+    }
+    return Future.succeededFuture(
+        new Answer.Rejected(
+            Answer.Reason.INTERNAL,
+            "The gateway's log says more. The request may have been stored."));
+  }
+
+  private static <T> Future<T> rejected(Answer.Reason reason, String detail) {
+    return Future.failedFuture(new RejectedException(reason, detail));
+  }
+
+  /** A request with its route, once it is complete. */
+  private record Stored(Route route, RequestEnvelope request) {}
+}

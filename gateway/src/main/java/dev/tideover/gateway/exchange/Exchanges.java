@@ -1,0 +1,176 @@
+package dev.tideover.gateway.exchange;
+
+import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.kafka.ReplyFeed;
+import dev.tideover.gateway.kafka.ReplyReader;
+import dev.tideover.gateway.kafka.RequestLog;
+import dev.tideover.gateway.route.Route;
+import dev.tideover.gateway.route.Routes;
+import dev.tideover.wire.Partitions;
+import dev.tideover.wire.ReplyAddress;
+import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.RequestId;
+import dev.tideover.wire.WireFormatException;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What all exchanges share, and what happens to them from outside: replies, deadlines, the
+ * gateway's end. Safe for any thread.
+ */
+public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Exchanges.class);
+  private static final long REAP_MILLIS = 50;
+
+  /** Replies that can be asked for later: 100,000 of the newest at least, about 8 MB. */
+  private static final int INDEXED_REPLIES = 100_000;
+
+  final Routes routes;
+  final RequestLog log;
+  final Waiters waiters = new Waiters();
+  final StatusToken.Signer signer;
+  final Clock clock = Clock.systemUTC();
+  final LongSupplier nanoTime = System::nanoTime;
+
+  private final ReplyReader reader;
+  private final ReplyIndex index = new ReplyIndex(INDEXED_REPLIES);
+  private final GatewayConfig config;
+  private final Map<String, AtomicInteger> waiting = new HashMap<>();
+  private final ScheduledExecutorService reaper =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "tideover-reaper");
+            thread.setDaemon(true);
+            return thread;
+          });
+  private volatile boolean stopping;
+
+  public Exchanges(
+      GatewayConfig config,
+      Routes routes,
+      RequestLog log,
+      ReplyReader reader,
+      StatusToken.Signer signer) {
+    this.config = config;
+    this.routes = routes;
+    this.log = log;
+    this.reader = reader;
+    this.signer = signer;
+    config.services().keySet().forEach(name -> waiting.put(name, new AtomicInteger()));
+    var unused =
+        reaper.scheduleWithFixedDelay(this::reap, REAP_MILLIS, REAP_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** A new exchange for a request that has come in on this event loop. */
+  public Exchange begin(Inbound inbound, Context context) {
+    return new Exchange(this, inbound, context);
+  }
+
+  /** What has become of a request, by the token of its status address. */
+  public Future<Answer> status(String token, Context context) {
+    StatusToken read = signer.read(token);
+    if (read == null) {
+      return Future.succeededFuture(
+          new Answer.Rejected(
+              Answer.Reason.NO_SUCH_REQUEST, "This gateway's cell never gave out that address."));
+    }
+    ReplyIndex.Place place = index.get(read.id());
+    if (place != null) {
+      return Future.fromCompletionStage(reader.read(place.partition(), place.offset()), context)
+          .map(found -> found(found, read.id()))
+          .otherwise(Exchanges::unreadableNow);
+    }
+    Instant forgotten = read.acceptedAt().plus(longestRetention());
+    return Future.succeededFuture(
+        clock.instant().isAfter(forgotten)
+            ? new Answer.Rejected(
+                Answer.Reason.REPLY_EXPIRED, "Request and reply are past their retention.")
+            : new Answer.Pending(read.id(), token));
+  }
+
+  private static Answer found(ReplyReader.Found found, RequestId id) {
+    if (found instanceof ReplyReader.Found.Reply reply) {
+      return new Answer.Replied(reply.reply());
+    }
+    return found instanceof ReplyReader.Found.Gone
+        ? new Answer.Rejected(Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.")
+        : new Answer.Unreadable(id);
+  }
+
+  private static Answer unreadableNow(Throwable failure) {
+    LOG.warn("A stored reply can't be read now: {}", failure.getMessage());
+    return new Answer.Rejected(
+        Answer.Reason.UNAVAILABLE, "The reply is there but can't be read now; ask again.");
+  }
+
+  private Duration longestRetention() {
+    return config.services().values().stream()
+        .map(service -> service.topic().retention())
+        .max(Comparator.naturalOrder())
+        .orElseThrow()
+        .plus(config.replies().retention());
+  }
+
+  /** On the feed's thread. The place first: a client that is answered may ask for it at once. */
+  @Override
+  public void onReply(ReplyEnvelope reply, int partition, long offset) {
+    index.put(reply.id(), partition, offset);
+    waiters.reply(reply);
+  }
+
+  @Override
+  public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
+    index.put(id, partition, offset);
+    waiters.unreadable(id);
+  }
+
+  private void reap() {
+    try {
+      waiters.expire(nanoTime.getAsLong());
+    } catch (RuntimeException e) {
+      LOG.error("BUG: ending waits failed; it goes on with the next turn", e);
+    }
+  }
+
+  ReplyAddress replyAddress(RequestId id) {
+    int partitions = config.replies().partitions();
+    return new ReplyAddress(config.replies().topic(), Partitions.of(id.toString(), partitions));
+  }
+
+  /** How many clients wait for the route's service. */
+  AtomicInteger waitingOf(Route route) {
+    return Objects.requireNonNull(waiting.get(route.service()));
+  }
+
+  boolean isStopping() {
+    return stopping;
+  }
+
+  /** From now on requests are refused. */
+  public void stop() {
+    stopping = true;
+  }
+
+  /** Ends all waits: who is stored gets a 202, who may be stored a 504. */
+  @Override
+  public void close() {
+    stop();
+    waiters.endAll();
+    reaper.shutdown();
+  }
+}

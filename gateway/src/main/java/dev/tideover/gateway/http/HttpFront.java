@@ -1,0 +1,181 @@
+package dev.tideover.gateway.http;
+
+import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.exchange.Answer;
+import dev.tideover.gateway.exchange.Exchange;
+import dev.tideover.gateway.exchange.Exchanges;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where clients connect: one instance for each event loop. Hands each request to an exchange and
+ * writes what that answers.
+ */
+public final class HttpFront extends VerticleBase {
+
+  private static final int MAX_REQUEST_LINE = 8 << 10;
+  private static final int MAX_FIELDS = 16 << 10;
+
+  /** How much of a body that nobody wants is read so that its sender gets to see the answer. */
+  private static final long MAX_DISCARDED = 1 << 20;
+
+  private static final Duration DISCARD_LIMIT = Duration.ofSeconds(2);
+
+  private final GatewayConfig.Http config;
+  private final Exchanges exchanges;
+  private final BodyDeadlines deadlines = new BodyDeadlines();
+  private @Nullable HttpServer server;
+
+  public HttpFront(GatewayConfig.Http config, Exchanges exchanges) {
+    this.config = config;
+    this.exchanges = exchanges;
+  }
+
+  @Override
+  public Future<?> start() {
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setHost(config.host())
+            // The same free port for all instances, where any will do.
+            .setPort(config.port() == 0 ? -1 : config.port())
+            .setMaxInitialLineLength(MAX_REQUEST_LINE)
+            .setMaxHeaderSize(MAX_FIELDS)
+            .setHttp2ClearTextEnabled(false)
+            .setDecompressionSupported(false)
+            .setIdleTimeoutUnit(TimeUnit.SECONDS)
+            .setIdleTimeout((int) GatewayConfig.Route.MAX_WAIT.plusMinutes(1).toSeconds());
+    vertx.setPeriodic(1_000, timer -> deadlines.check());
+    HttpServer created =
+        vertx
+            .createHttpServer(options)
+            .invalidRequestHandler(this::refuse)
+            .requestHandler(this::handle);
+    server = created;
+    return created.listen();
+  }
+
+  /** The port it listens on. */
+  public int port() {
+    return Objects.requireNonNull(server).actualPort();
+  }
+
+  /** Lets the answers under way go out, for 5 s at most. */
+  @Override
+  public Future<?> stop() {
+    return server == null ? Future.succeededFuture() : server.shutdown(5, TimeUnit.SECONDS);
+  }
+
+  private void handle(HttpServerRequest request) {
+    if (request.method().equals(HttpMethod.CONNECT) || request.method().equals(HttpMethod.TRACE)) {
+      finish(
+          request,
+          new Answer.Rejected(
+              Answer.Reason.METHOD_NOT_ALLOWED, request.method().name() + " can't be buffered."));
+    } else if (request.uri().startsWith(Responder.STATUS_PATH)) {
+      status(request);
+    } else {
+      exchange(request);
+    }
+  }
+
+  private void exchange(HttpServerRequest request) {
+    InboundRequest inbound = new InboundRequest(request, deadlines);
+    Exchange exchange = exchanges.begin(inbound, context);
+    HttpServerResponse response = request.response();
+    response.closeHandler(gone -> exchange.abandon());
+    var unused =
+        exchange
+            .run()
+            .onSuccess(
+                answer -> {
+                  if (!response.closed()) {
+                    String applied = inbound.preferences().applied();
+                    if (applied != null && !(answer instanceof Answer.Rejected)) {
+                      response.putHeader("Preference-Applied", applied);
+                    }
+                    finish(request, answer);
+                  }
+                });
+  }
+
+  private void status(HttpServerRequest request) {
+    if (!request.method().equals(HttpMethod.GET) && !request.method().equals(HttpMethod.HEAD)) {
+      finish(
+          request,
+          new Answer.Rejected(
+              Answer.Reason.METHOD_NOT_ALLOWED,
+              "A status address takes GET and HEAD.",
+              java.util.Set.of("GET", "HEAD")));
+      return;
+    }
+    String token = request.path().substring(Responder.STATUS_PATH.length());
+    var unused = exchanges.status(token, context).onSuccess(answer -> finish(request, answer));
+  }
+
+  /** What the parser could not make a request of. */
+  private void refuse(HttpServerRequest request) {
+    Throwable cause = request.decoderResult().cause();
+    Answer.Reason reason =
+        cause instanceof TooLongHttpLineException
+            ? Answer.Reason.TARGET_TOO_LONG
+            : cause instanceof TooLongHttpHeaderException
+                ? Answer.Reason.FIELDS_TOO_LARGE
+                : Answer.Reason.MALFORMED;
+    request.response().putHeader("Connection", "close");
+    var unused =
+        Responder.write(new Answer.Rejected(reason, "The connection is closed."), request)
+            .onComplete(written -> request.connection().close());
+  }
+
+  /** Writes the answer; then, if a part of the body is still to come, reads a little and closes. */
+  private void finish(HttpServerRequest request, Answer answer) {
+    if (request.response().closed()) {
+      return;
+    }
+    boolean complete = request.isEnded();
+    if (!complete) {
+      request.response().putHeader("Connection", "close");
+    }
+    var unused =
+        Responder.write(answer, request)
+            .onSuccess(
+                written -> {
+                  if (!complete) {
+                    discard(request);
+                  }
+                });
+  }
+
+  private void discard(HttpServerRequest request) {
+    if (request.isEnded()) {
+      request.connection().close();
+      return;
+    }
+    long timer = vertx.setTimer(DISCARD_LIMIT.toMillis(), late -> request.connection().close());
+    long[] discarded = {0};
+    request.handler(
+        chunk -> {
+          discarded[0] += chunk.length();
+          if (discarded[0] > MAX_DISCARDED) {
+            request.connection().close();
+          }
+        });
+    request.endHandler(
+        end -> {
+          vertx.cancelTimer(timer);
+          request.connection().close();
+        });
+    request.resume();
+  }
+}

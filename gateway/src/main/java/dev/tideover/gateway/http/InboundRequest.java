@@ -1,0 +1,157 @@
+package dev.tideover.gateway.http;
+
+import dev.tideover.gateway.exchange.Answer;
+import dev.tideover.gateway.exchange.Inbound;
+import dev.tideover.gateway.exchange.RejectedException;
+import dev.tideover.wire.HttpFields;
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.HostAndPort;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** A request of Vert.x as the exchange takes it. Lives on the connection's event loop. */
+final class InboundRequest implements Inbound {
+
+  private static final byte[] NO_BODY = new byte[0];
+
+  private final HttpServerRequest request;
+  private final Preferences preferences;
+  private final BodyDeadlines deadlines;
+  private final Promise<byte[]> body = Promise.promise();
+  private @Nullable Buffer received;
+
+  InboundRequest(HttpServerRequest request, BodyDeadlines deadlines) {
+    this.request = request;
+    this.deadlines = deadlines;
+    this.preferences = Preferences.parse(request.headers().getAll("prefer"));
+  }
+
+  @Override
+  public String method() {
+    return request.method().name();
+  }
+
+  /** Origin-form; the absolute form (RFC 9112 section 3.2.2) is cut down to it. */
+  @Override
+  public String target() {
+    String uri = request.uri();
+    int scheme = uri.indexOf("://");
+    if (uri.startsWith("/") || scheme < 0) {
+      return uri;
+    }
+    int path = uri.indexOf('/', scheme + 3);
+    return path < 0 ? "/" : uri.substring(path);
+  }
+
+  @Override
+  public String scheme() {
+    return request.isSSL() ? "https" : "http";
+  }
+
+  @Override
+  public String authority() {
+    HostAndPort authority = request.authority();
+    if (authority == null) {
+      return "";
+    }
+    return authority.port() < 0 ? authority.host() : authority.host() + ":" + authority.port();
+  }
+
+  @Override
+  public HttpFields fields() {
+    return FieldRules.endToEnd(request.headers());
+  }
+
+  @Override
+  public @Nullable Duration preferredWait() {
+    return preferences.patience();
+  }
+
+  @Override
+  public boolean respondAsync() {
+    return preferences.respondAsync();
+  }
+
+  Preferences preferences() {
+    return preferences;
+  }
+
+  @Override
+  public Future<byte[]> body(long limit) {
+    if (!expectationMet()) {
+      return refused(Answer.Reason.EXPECTATION_FAILED, "Only 100-continue can be met.");
+    }
+    String length = request.getHeader("content-length");
+    if (length != null && longer(length, limit)) {
+      return refused(Answer.Reason.BODY_TOO_LARGE, tooLarge(limit));
+    }
+    if (request.headers().contains("expect")) {
+      request.response().writeContinue();
+    }
+    request.handler(chunk -> receive(chunk, limit));
+    request.endHandler(nothing -> body.tryComplete(bytes()));
+    request.exceptionHandler(
+        failure -> body.tryFail(new RejectedException(Answer.Reason.MALFORMED, "Cut short.")));
+    deadlines.watch(this);
+    return body.future().onComplete(result -> deadlines.forget(this));
+  }
+
+  /** The body has not come in time. */
+  void tooSlow() {
+    if (body.tryFail(
+        new RejectedException(
+            Answer.Reason.BODY_TIMEOUT,
+            "It took longer than " + BodyDeadlines.LIMIT.toSeconds() + " s."))) {
+      drop();
+    }
+  }
+
+  /** Whether all of the body was read, so that the connection can take another request. */
+  boolean isRead() {
+    return body.future().succeeded() || request.isEnded();
+  }
+
+  private void receive(Buffer chunk, long limit) {
+    int before = received == null ? 0 : received.length();
+    if (before + (long) chunk.length() > limit) {
+      drop();
+      body.tryFail(new RejectedException(Answer.Reason.BODY_TOO_LARGE, tooLarge(limit)));
+    } else if (received == null) {
+      received = chunk.copy();
+    } else {
+      received.appendBuffer(chunk);
+    }
+  }
+
+  private byte[] bytes() {
+    byte[] bytes = received == null ? NO_BODY : received.getBytes();
+    received = null;
+    return bytes;
+  }
+
+  private void drop() {
+    received = null;
+    request.handler(chunk -> {});
+  }
+
+  private boolean expectationMet() {
+    String expect = request.getHeader("expect");
+    return expect == null || expect.equalsIgnoreCase("100-continue");
+  }
+
+  /** Netty has checked that a length is a number; one of 19 digits or more is larger anyway. */
+  private static boolean longer(String length, long limit) {
+    return length.length() > 18 || Long.parseLong(length) > limit;
+  }
+
+  private static String tooLarge(long limit) {
+    return "The route takes at most " + limit + " bytes.";
+  }
+
+  private static Future<byte[]> refused(Answer.Reason reason, String detail) {
+    return Future.failedFuture(new RejectedException(reason, detail));
+  }
+}

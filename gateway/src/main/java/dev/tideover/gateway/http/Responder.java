@@ -1,0 +1,268 @@
+package dev.tideover.gateway.http;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.exchange.Answer;
+import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.RequestId;
+import io.vertx.core.Future;
+import io.vertx.core.MultiMap;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** From answers to HTTP: the one place that knows which answer has which status and fields. */
+final class Responder {
+
+  static final String STATUS_PATH = GatewayConfig.RESERVED_PATH + "/requests/";
+
+  private static final JsonFactory JSON = new JsonFactory();
+  private static final String OUTCOME = "Tideover-Outcome";
+
+  /** What a gateway-made body says. */
+  private record Problem(
+      int status, String code, String title, String detail, boolean retryable, String outcome) {}
+
+  /** Writes the answer; the future is done when the response has been handed to the connection. */
+  static Future<Void> write(Answer answer, HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    if (answer instanceof Answer.Replied replied) {
+      return reply(replied.reply(), request);
+    } else if (answer instanceof Answer.Unreadable unreadable) {
+      return problem(request, unreadable.id(), illegalReply());
+    } else if (answer instanceof Answer.Accepted accepted) {
+      return accepted(accepted, request);
+    } else if (answer instanceof Answer.Unknown unknown) {
+      locate(response, unknown.token());
+      return problem(
+          request,
+          unknown.id(),
+          new Problem(
+              504,
+              "unknown",
+              "The outcome is not known",
+              "The request was handed to Kafka and not acknowledged in time: it may run or not. Ask"
+                  + " at Location, or send it again only if doing it twice does no harm.",
+              false,
+              "unknown"));
+    } else if (answer instanceof Answer.Pending pending) {
+      response.putHeader("Cache-Control", "no-store");
+      return pending(request, pending.id(), pending.token());
+    } else if (answer instanceof Answer.Rejected rejected) {
+      return rejected(rejected, request);
+    }
+    return Future.succeededFuture();
+  }
+
+  private static Future<Void> reply(ReplyEnvelope reply, HttpServerRequest request) {
+    return switch (reply.outcome()) {
+      case COMPLETED -> completed(reply, request);
+      case DEAD ->
+          problem(
+              request,
+              reply.id(),
+              new Problem(
+                  502,
+                  "dead",
+                  "The service could not handle the request",
+                  "All attempts failed; the request is kept in the dead-letter topic.",
+                  false,
+                  "dead"));
+      case EXPIRED -> problem(request, reply.id(), expired());
+      case CANCELLED ->
+          problem(
+              request,
+              reply.id(),
+              new Problem(
+                  410, "cancelled", "The request was cancelled", "It never ran.", false, "dead"));
+      case DUPLICATE ->
+          problem(
+              request,
+              reply.id(),
+              new Problem(
+                  409,
+                  "duplicate",
+                  "The request was handled before",
+                  "The service knows its id; the first reply stands.",
+                  false,
+                  "completed"));
+      case MISMATCH ->
+          problem(
+              request,
+              reply.id(),
+              new Problem(
+                  422,
+                  "idempotency-mismatch",
+                  "Another request has this idempotency key",
+                  "The key was used for a request that is not the same; this one did not run.",
+                  false,
+                  "not-accepted"));
+    };
+  }
+
+  private static Future<Void> completed(ReplyEnvelope reply, HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    int status = reply.status();
+    boolean head = request.method().equals(HttpMethod.HEAD);
+    boolean noContent = status == 204 || status == 205 || status == 304;
+    if (noContent && status != 304 && reply.body().length > 0) {
+      return problem(request, reply.id(), illegalReply());
+    }
+    response.setStatusCode(status);
+    MultiMap headers = response.headers();
+    FieldRules.copy(reply.fields(), head || status == 304, headers);
+    mark(response, "service", "completed", reply.id());
+    if (head || noContent) {
+      if (status == 205) {
+        headers.set("Content-Length", "0");
+      } else if (head && !headers.contains("content-length")) {
+        headers.set("Content-Length", Integer.toString(reply.body().length));
+      }
+      return response.end();
+    }
+    return response.end(Buffer.buffer(reply.body()));
+  }
+
+  private static Problem illegalReply() {
+    return new Problem(
+        502,
+        "illegal-reply",
+        "The service's reply is no HTTP response",
+        "The handler ran; its reply can't be passed on. Don't send the request again blindly.",
+        false,
+        "completed");
+  }
+
+  private static Problem expired() {
+    return new Problem(
+        504,
+        "expired",
+        "The request expired",
+        "No service took it within its wait; it did not run and will not.",
+        true,
+        "accepted");
+  }
+
+  private static Future<Void> accepted(Answer.Accepted accepted, HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    locate(response, accepted.token());
+    if (!accepted.late()) {
+      return pending(request, accepted.id(), accepted.token());
+    }
+    Problem late =
+        accepted.expired()
+            ? expired()
+            : new Problem(
+                504,
+                "late",
+                "No reply within the wait",
+                "The request is stored and will run; ask at Location.",
+                false,
+                "accepted");
+    return problem(request, accepted.id(), late);
+  }
+
+  /** Stored, and no reply yet: 202 and where to ask. */
+  private static Future<Void> pending(HttpServerRequest request, RequestId id, String token) {
+    HttpServerResponse response = request.response();
+    response.setStatusCode(202);
+    response.putHeader("Content-Type", "application/json");
+    response.putHeader("Retry-After", "1");
+    mark(response, "gateway", "accepted", id);
+    return end(
+        request,
+        json -> {
+          json.writeStringField("state", "pending");
+          json.writeStringField("requestId", id.toString());
+          json.writeStringField("location", STATUS_PATH + token);
+        });
+  }
+
+  private static Future<Void> rejected(Answer.Rejected rejected, HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    Answer.Reason reason = rejected.reason();
+    if (!rejected.allowedMethods().isEmpty()) {
+      response.putHeader("Allow", String.join(", ", rejected.allowedMethods()));
+    }
+    if (reason.status() == 503) {
+      // Spread, so that those who were turned away together don't come back together.
+      int seconds = ThreadLocalRandom.current().nextInt(1, 4);
+      response.putHeader("Retry-After", Integer.toString(seconds));
+    }
+    return problem(
+        request,
+        null,
+        new Problem(
+            reason.status(),
+            reason.code(),
+            reason.title(),
+            rejected.detail(),
+            reason.retryable(),
+            reason == Answer.Reason.INTERNAL ? "unknown" : "not-accepted"));
+  }
+
+  private static void locate(HttpServerResponse response, String token) {
+    response.putHeader("Location", STATUS_PATH + token);
+  }
+
+  private static void mark(
+      HttpServerResponse response, String source, String outcome, @Nullable RequestId id) {
+    response.putHeader("Tideover-Source", source);
+    response.putHeader(OUTCOME, outcome);
+    if (id != null) {
+      response.putHeader("Tideover-Id", id.toString());
+    }
+  }
+
+  /** RFC 9457. */
+  private static Future<Void> problem(
+      HttpServerRequest request, @Nullable RequestId id, Problem problem) {
+    HttpServerResponse response = request.response();
+    response.setStatusCode(problem.status());
+    response.putHeader("Content-Type", "application/problem+json");
+    mark(response, "gateway", problem.outcome(), id);
+    return end(
+        request,
+        json -> {
+          json.writeStringField("type", "urn:tideover:problem:" + problem.code());
+          json.writeStringField("title", problem.title());
+          json.writeNumberField("status", problem.status());
+          json.writeStringField("detail", problem.detail());
+          json.writeStringField("code", problem.code());
+          if (id != null) {
+            json.writeStringField("requestId", id.toString());
+          }
+          json.writeBooleanField("retryable", problem.retryable());
+        });
+  }
+
+  /** Writes the members of a JSON object. */
+  private interface Members {
+    void write(JsonGenerator json) throws IOException;
+  }
+
+  private static Future<Void> end(HttpServerRequest request, Members members) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(256);
+    try (JsonGenerator json = JSON.createGenerator(bytes)) {
+      json.writeStartObject();
+      members.write(json);
+      json.writeEndObject();
+    } catch (IOException impossible) {
+      throw new AssertionError("writing to memory failed", impossible);
+    }
+    HttpServerResponse response = request.response();
+    if (request.method().equals(HttpMethod.HEAD)) {
+      response.putHeader("Content-Length", Integer.toString(bytes.size()));
+      return response.end();
+    }
+    return response.end(Buffer.buffer(bytes.toByteArray()));
+  }
+
+  private Responder() {}
+}

@@ -1,0 +1,106 @@
+package dev.tideover.gateway.kafka;
+
+import dev.tideover.gateway.config.GatewayConfig;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** What the gateway asks of its Kafka clients, with the reason beside each setting. */
+final class KafkaSettings {
+
+  /** What a record may have besides its body: the header block that HTTP allows, and ours. */
+  static final int ENVELOPE_BYTES = 64 << 10;
+
+  /** How large a reply may be, record and all. */
+  static final int MAX_REPLY_BYTES = 8 << 20;
+
+  private static final String CLIENT_ID = "tideover-gateway";
+
+  static Map<String, Object> producer(GatewayConfig config) {
+    Map<String, Object> settings = common(config);
+    settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+    settings.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+    // What the file may tune, and what stands where it doesn't:
+    // Batches form by themselves while requests are in flight; a linger only adds to the latency.
+    settings.putIfAbsent(ProducerConfig.LINGER_MS_CONFIG, 0);
+    settings.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, 64 << 10);
+    // Bounds the bytes that wait for an acknowledgement; beyond them requests get a definite 503.
+    settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, 64L << 20);
+    settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
+    // Rides out a clean change of leader; after it the outcome is unknown and told as such.
+    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
+    // What the promises rest on, so the file can't touch it:
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 5);
+    // send() is called on event loops: it must never wait, neither for metadata nor for memory. It
+    // fails at once instead, before anything entered the producer, and that is a definite 503.
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 0);
+    // So the metadata must stay: by default a topic idle for five minutes is forgotten.
+    settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, Duration.ofDays(365).toMillis());
+    long largest =
+        config.services().values().stream()
+            .mapToLong(GatewayConfig.Service::maxBody)
+            .max()
+            .orElse(0);
+    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, (int) (largest + ENVELOPE_BYTES));
+    return settings;
+  }
+
+  static Map<String, Object> consumer(GatewayConfig config, String purpose) {
+    Map<String, Object> settings = common(config);
+    settings
+        .keySet()
+        .removeIf(
+            name ->
+                ProducerConfig.configNames().contains(name)
+                    && !ConsumerConfig.configNames().contains(name));
+    settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, CLIENT_ID + "-" + purpose);
+    settings.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    settings.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    // No group: the partitions are assigned by hand, so no rebalance can lose a reply.
+    settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+    settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_uncommitted");
+    settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, MAX_REPLY_BYTES);
+    // A gateway that starts up answers nobody yet; it should fail soon rather than wait a minute.
+    settings.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 15_000);
+    return settings;
+  }
+
+  static Map<String, Object> admin(GatewayConfig config) {
+    Map<String, Object> settings = common(config);
+    settings
+        .keySet()
+        .removeIf(
+            name ->
+                ProducerConfig.configNames().contains(name)
+                    && !org.apache.kafka.clients.admin.AdminClientConfig.configNames()
+                        .contains(name));
+    settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, CLIENT_ID + "-admin");
+    settings.put(CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
+    settings.put(CommonClientConfigs.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
+    return settings;
+  }
+
+  private static Map<String, Object> common(GatewayConfig config) {
+    Map<String, Object> settings = new HashMap<>(config.kafka().properties());
+    settings.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, config.kafka().bootstrapServers());
+    settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, CLIENT_ID);
+    // A broker that restarts should be found again quickly; the default waits up to a second.
+    settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MS_CONFIG, 50);
+    settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 500);
+    // The clients' own reporters publish through JMX, which nobody asked for.
+    settings.put(CommonClientConfigs.METRIC_REPORTER_CLASSES_CONFIG, "");
+    settings.put("enable.metrics.push", false);
+    return settings;
+  }
+
+  private KafkaSettings() {}
+}

@@ -1,0 +1,240 @@
+package dev.tideover.gateway.kafka;
+
+import dev.tideover.gateway.config.ConfigException;
+import dev.tideover.gateway.config.GatewayConfig;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes the topics that the configuration needs, and refuses those that are there but different:
+ * with another number of partitions a key would change its partition, and so its order.
+ */
+public final class Topics {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Topics.class);
+  private static final Duration LIMIT = Duration.ofSeconds(15);
+
+  /** A topic as the configuration wants it; {@code where} is the place in the file. */
+  private record Wanted(NewTopic topic, String where, long maxMessageBytes) {
+    String name() {
+      return topic.name();
+    }
+  }
+
+  /**
+   * Blocks until every topic is there with a leader for each partition, 15 s at most.
+   *
+   * @throws KafkaUnavailableException if no broker answers or it refuses
+   * @throws ConfigException if a topic is there but not as the configuration says
+   */
+  public static void ensure(GatewayConfig config) {
+    List<Wanted> wanted = wanted(config);
+    try (Admin admin = Admin.create(KafkaSettings.admin(config))) {
+      Map<String, TopicDescription> present = describe(admin, wanted);
+      List<NewTopic> missing =
+          wanted.stream()
+              .filter(topic -> !present.containsKey(topic.name()))
+              .map(Wanted::topic)
+              .toList();
+      if (!missing.isEmpty()) {
+        create(admin, missing);
+        present.putAll(awaitLeaders(admin, wanted));
+      }
+      check(wanted, present, sizes(admin, wanted));
+    } catch (KafkaUnavailableException | ConfigException e) {
+      throw e;
+    } catch (org.apache.kafka.common.KafkaException e) {
+      throw unavailable(config, e);
+    } catch (ExecutionException e) {
+      throw unavailable(config, e.getCause() == null ? e : e.getCause());
+    } catch (TimeoutException e) {
+      throw unavailable(config, e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw unavailable(config, e);
+    }
+  }
+
+  private static KafkaUnavailableException unavailable(GatewayConfig config, Throwable cause) {
+    String reason =
+        cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
+    return new KafkaUnavailableException(
+        "kafka.bootstrap-servers "
+            + config.kafka().bootstrapServers()
+            + ": the topics can't be checked: "
+            + reason
+            + ". Is Kafka running there, and may this client use it?",
+        cause);
+  }
+
+  private static List<Wanted> wanted(GatewayConfig config) {
+    List<Wanted> wanted = new ArrayList<>();
+    // Replies should survive what the best kept requests survive.
+    GatewayConfig.Topic best =
+        config.services().values().stream()
+            .map(GatewayConfig.Service::topic)
+            .max(Comparator.comparingInt(GatewayConfig.Topic::replication))
+            .orElseThrow();
+    GatewayConfig.Replies replies = config.replies();
+    GatewayConfig.Topic replyTopic =
+        new GatewayConfig.Topic(
+            replies.partitions(), best.replication(), best.minInsync(), replies.retention());
+    wanted.add(topic(replies.topic(), replyTopic, KafkaSettings.MAX_REPLY_BYTES, "replies"));
+    for (GatewayConfig.Service service : config.services().values()) {
+      long size = service.maxBody() + KafkaSettings.ENVELOPE_BYTES;
+      String where = "services." + service.name() + ".topic";
+      wanted.add(topic(service.requestTopic(), service.topic(), size, where));
+      // One partition: dead letters are few, and an operator reads them in the order of dying.
+      GatewayConfig.Topic dead =
+          new GatewayConfig.Topic(
+              1,
+              service.topic().replication(),
+              service.topic().minInsync(),
+              service.topic().retention());
+      wanted.add(topic(service.deadTopic(), dead, size + KafkaSettings.ENVELOPE_BYTES, where));
+    }
+    return wanted;
+  }
+
+  private static Wanted topic(
+      String name, GatewayConfig.Topic topic, long maxMessageBytes, String where) {
+    NewTopic created =
+        new NewTopic(name, topic.partitions(), (short) topic.replication())
+            .configs(
+                Map.of(
+                    TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(topic.minInsync()),
+                    TopicConfig.RETENTION_MS_CONFIG, Long.toString(topic.retention().toMillis()),
+                    TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_DELETE,
+                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(maxMessageBytes),
+                    TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false"));
+    return new Wanted(created, where, maxMessageBytes);
+  }
+
+  private static Map<String, TopicDescription> describe(Admin admin, List<Wanted> wanted)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    Map<String, KafkaFuture<TopicDescription>> futures =
+        admin.describeTopics(wanted.stream().map(Wanted::name).toList()).topicNameValues();
+    Map<String, TopicDescription> present = new HashMap<>();
+    for (Map.Entry<String, KafkaFuture<TopicDescription>> entry : futures.entrySet()) {
+      try {
+        present.put(entry.getKey(), entry.getValue().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS));
+      } catch (ExecutionException e) {
+        if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+          throw e;
+        }
+      }
+    }
+    return present;
+  }
+
+  private static void create(Admin admin, List<NewTopic> missing)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    for (Map.Entry<String, KafkaFuture<Void>> entry :
+        admin.createTopics(missing).values().entrySet()) {
+      try {
+        entry.getValue().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+        LOG.info("Created topic {}", entry.getKey());
+      } catch (ExecutionException e) {
+        // Another gateway of the cell was faster.
+        if (!(e.getCause() instanceof TopicExistsException)) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** A new topic is known to the controller before it is to every broker. */
+  private static Map<String, TopicDescription> awaitLeaders(Admin admin, List<Wanted> wanted)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    long start = System.nanoTime();
+    while (true) {
+      Map<String, TopicDescription> present = describe(admin, wanted);
+      boolean ready =
+          present.size() == wanted.size()
+              && present.values().stream()
+                  .flatMap(topic -> topic.partitions().stream())
+                  .allMatch(partition -> partition.leader() != null);
+      if (ready) {
+        return present;
+      }
+      if (System.nanoTime() - start > LIMIT.toNanos()) {
+        throw new TimeoutException(
+            "not every partition had a leader within " + LIMIT.toSeconds() + " s");
+      }
+      // Nothing tells when a broker has learnt of a topic; ask again shortly.
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+  }
+
+  private static Map<String, Long> sizes(Admin admin, List<Wanted> wanted)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    Map<ConfigResource, Config> configs =
+        admin
+            .describeConfigs(
+                wanted.stream()
+                    .map(topic -> new ConfigResource(ConfigResource.Type.TOPIC, topic.name()))
+                    .toList())
+            .all()
+            .get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    return configs.entrySet().stream()
+        .collect(
+            Collectors.toMap(
+                entry -> entry.getKey().name(),
+                entry ->
+                    Long.parseLong(
+                        entry.getValue().get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value())));
+  }
+
+  private static void check(
+      List<Wanted> wanted, Map<String, TopicDescription> present, Map<String, Long> sizes) {
+    List<String> problems = new ArrayList<>();
+    for (Wanted topic : wanted) {
+      TopicDescription description = present.get(topic.name());
+      int found = description == null ? 0 : description.partitions().size();
+      if (found != topic.topic().numPartitions()) {
+        problems.add(
+            topic.where()
+                + ".partitions: the file says "
+                + topic.topic().numPartitions()
+                + ", topic "
+                + topic.name()
+                + " has "
+                + found
+                + "; with another number keys would change their partition and lose their order");
+      }
+      long size = sizes.getOrDefault(topic.name(), 0L);
+      if (size < topic.maxMessageBytes()) {
+        LOG.warn(
+            "Topic {} takes records up to {} bytes, this configuration can make some of {}: "
+                + "larger ones will fail with 504; raise its max.message.bytes",
+            topic.name(),
+            size,
+            topic.maxMessageBytes());
+      }
+    }
+    if (!problems.isEmpty()) {
+      throw new ConfigException(problems);
+    }
+  }
+
+  private Topics() {}
+}
