@@ -179,7 +179,7 @@ public final class Exchange {
         shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(true));
       }
     } else if (result instanceof Append.Refused refused) {
-      LOG.debug("Refused {}: {}", waiting.id, refused.reason());
+      shared.problems.add(refused);
       shared.waiters.end(
           waiting,
           new Waiter.Ending.With(
@@ -187,7 +187,7 @@ public final class Exchange {
                   Answer.Reason.UNAVAILABLE,
                   "Nothing of the request was stored; it is safe to send it again.")));
     } else if (result instanceof Append.Unknown unknown) {
-      LOG.warn("No acknowledgement for {}, it may run or not: {}", waiting.id, unknown.reason());
+      shared.problems.add(unknown);
       shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
     }
   }

@@ -43,6 +43,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   final Routes routes;
   final RequestLog log;
   final Waiters waiters = new Waiters();
+  final AppendProblems problems = new AppendProblems();
   final StatusToken.Signer signer;
   final Clock clock = Clock.systemUTC();
   final LongSupplier nanoTime = System::nanoTime;
@@ -141,7 +142,9 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
 
   private void reap() {
     try {
-      waiters.expire(nanoTime.getAsLong());
+      long now = nanoTime.getAsLong();
+      waiters.expire(now);
+      problems.report(now);
     } catch (RuntimeException e) {
       LOG.error("BUG: ending waits failed; it goes on with the next turn", e);
     }

@@ -143,7 +143,7 @@ public final class HttpFront extends VerticleBase {
     if (request.response().closed()) {
       return;
     }
-    boolean complete = request.isEnded();
+    boolean complete = request.isEnded() || !announcesBody(request);
     if (!complete) {
       request.response().putHeader("Connection", "close");
     }
@@ -155,6 +155,12 @@ public final class HttpFront extends VerticleBase {
                     discard(request);
                   }
                 });
+  }
+
+  /** Without these fields a request of HTTP/1.1 has no body (RFC 9112 section 6.3). */
+  private static boolean announcesBody(HttpServerRequest request) {
+    return request.headers().contains("content-length")
+        || request.headers().contains("transfer-encoding");
   }
 
   private void discard(HttpServerRequest request) {

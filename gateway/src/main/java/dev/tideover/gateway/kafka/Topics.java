@@ -75,12 +75,17 @@ public final class Topics {
   }
 
   private static KafkaUnavailableException unavailable(GatewayConfig config, Throwable cause) {
+    boolean silence =
+        cause instanceof org.apache.kafka.common.errors.TimeoutException
+            || cause instanceof TimeoutException;
     String reason =
-        cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
+        silence
+            ? "no broker answered in time"
+            : cause.getMessage() == null ? cause.getClass().getSimpleName() : cause.getMessage();
     return new KafkaUnavailableException(
         "kafka.bootstrap-servers "
             + config.kafka().bootstrapServers()
-            + ": the topics can't be checked: "
+            + ": the topics can't be made or checked: "
             + reason
             + ". Is Kafka running there, and may this client use it?",
         cause);
