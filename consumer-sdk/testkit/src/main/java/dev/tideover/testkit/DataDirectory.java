@@ -32,13 +32,18 @@ final class DataDirectory implements AutoCloseable {
   /** Written last by the formatter: a directory with it is complete. */
   private static final String FORMATTED = "meta.properties";
 
+  /** Written by the broker at the end of an orderly stop, removed when it starts. */
+  private static final String STOPPED_CLEANLY = ".kafka_cleanshutdown";
+
   private final Path path;
   private final boolean temporary;
+  private final boolean killed;
   private final FileChannel lock;
 
-  private DataDirectory(Path path, boolean temporary, FileChannel lock) {
+  private DataDirectory(Path path, boolean temporary, boolean killed, FileChannel lock) {
     this.path = path;
     this.temporary = temporary;
+    this.killed = killed;
     this.lock = lock;
   }
 
@@ -65,10 +70,12 @@ final class DataDirectory implements AutoCloseable {
                 + path
                 + ", and two would destroy it. Stop that one or choose another directory.");
       }
-      if (!Files.exists(path.resolve(FORMATTED))) {
+      boolean formatted = Files.exists(path.resolve(FORMATTED));
+      boolean killed = formatted && !Files.exists(path.resolve(STOPPED_CLEANLY));
+      if (!formatted) {
         format(path, nodeId, controllerListener);
       }
-      DataDirectory directory = new DataDirectory(path, chosen == null, lock);
+      DataDirectory directory = new DataDirectory(path, chosen == null, killed, lock);
       lock = null;
       return directory;
     } catch (IOException e) {
@@ -147,6 +154,11 @@ final class DataDirectory implements AutoCloseable {
 
   boolean isTemporary() {
     return temporary;
+  }
+
+  /** Whether the broker that last had this directory came to an end without a stop. */
+  boolean wasKilled() {
+    return killed;
   }
 
   @Override

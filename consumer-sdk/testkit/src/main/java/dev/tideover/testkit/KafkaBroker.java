@@ -4,8 +4,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import kafka.server.BrokerServer;
 import kafka.server.ControllerServer;
 import kafka.server.FaultHandlerFactory;
@@ -13,7 +18,11 @@ import kafka.server.KafkaConfig;
 import kafka.server.KafkaRaftServer;
 import kafka.server.Server;
 import kafka.server.SharedServer;
+import org.apache.kafka.common.errors.BrokerIdNotRegisteredException;
+import org.apache.kafka.common.message.RequestHeaderData;
+import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.apache.kafka.common.utils.Time;
+import org.apache.kafka.controller.ControllerRequestContext;
 import org.apache.kafka.raft.QuorumConfig;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -179,6 +188,9 @@ public final class KafkaBroker implements AutoCloseable {
         try {
           return launch(data, sockets, brokerPort, controllerPort);
         } catch (Exception e) {
+          if (e instanceof InterruptedException) {
+            Thread.currentThread().interrupt();
+          }
           data.close();
           throw new BrokerException(
               "Kafka did not start on the data in "
@@ -193,7 +205,8 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     private KafkaBroker launch(
-        DataDirectory data, ListeningSockets sockets, int brokerPort, int controllerPort) {
+        DataDirectory data, ListeningSockets sockets, int brokerPort, int controllerPort)
+        throws InterruptedException, ExecutionException, TimeoutException {
       Properties settings = settings(data.path(), brokerPort, controllerPort);
       settings.putAll(properties);
       KafkaConfig config = KafkaConfig.fromProps(settings, false);
@@ -216,6 +229,9 @@ public final class KafkaBroker implements AutoCloseable {
       BrokerServer broker = new BrokerServer(shared);
       try {
         controller.startup();
+        if (data.wasKilled()) {
+          unregisterPredecessor(controller);
+        }
         broker.startup();
       } catch (Throwable e) {
         // Scala declares no exceptions, so that any may come.
@@ -223,6 +239,36 @@ public final class KafkaBroker implements AutoCloseable {
         throw e;
       }
       return new KafkaBroker(brokerPort, data, controller, broker, failure);
+    }
+
+    /**
+     * A killed broker's registration would count as alive for another 9 s, and a second broker with
+     * its number be turned away as long. But we hold the lock on the data: it is dead for certain.
+     */
+    private static void unregisterPredecessor(ControllerServer controller)
+        throws InterruptedException, ExecutionException, TimeoutException {
+      long end = System.nanoTime() + MAX_START.toNanos();
+      while (!controller.controller().isActive()) {
+        if (System.nanoTime() > end) {
+          throw new TimeoutException("the controller was not elected within " + MAX_START);
+        }
+        // The election of a single voter; it takes milliseconds and tells nobody when it is over.
+        LockSupport.parkNanos(1_000_000);
+      }
+      ControllerRequestContext context =
+          new ControllerRequestContext(
+              new RequestHeaderData(), KafkaPrincipal.ANONYMOUS, OptionalLong.empty());
+      try {
+        controller
+            .controller()
+            .unregisterBroker(context, NODE_ID)
+            .get(MAX_START.toSeconds(), TimeUnit.SECONDS);
+      } catch (ExecutionException e) {
+        if (!(e.getCause() instanceof BrokerIdNotRegisteredException)) {
+          throw e;
+        }
+        // It was killed before it had registered.
+      }
     }
 
     /** Kafka's own would end the JVM, and with it the tests of others. */

@@ -1,13 +1,258 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.ConsumerState;
 import dev.tideover.sdk.TideoverConsumer;
+import dev.tideover.sdk.internal.lanes.Lanes;
+import dev.tideover.sdk.internal.lanes.Limits;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Collection;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The engine. */
-public final class Engine {
+/**
+ * A consumer's life: builds the parts, runs the owner thread from start to end, and is what the
+ * user holds. What users see is guarded by this object's monitor, under which nothing blocks and
+ * nothing foreign is called.
+ */
+public final class Engine implements TideoverConsumer {
 
-  public static TideoverConsumer start(Settings settings) {
-    throw new UnsupportedOperationException("the engine of " + settings.service());
+  private static final Logger log = LoggerFactory.getLogger(Engine.class);
+
+  /** What an end takes beyond the drain timeout: commit, leave, flush, end the threads. */
+  private static final Duration CLOSE_MARGIN = Duration.ofSeconds(20);
+
+  private static final Duration WORKERS_TIMEOUT = Duration.ofSeconds(2);
+
+  private final Settings settings;
+  private final CompletableFuture<Void> started = new CompletableFuture<>();
+  private final CountDownLatch stop = new CountDownLatch(1);
+  private final Thread owner;
+
+  /** The parts that other threads call; set by the owner thread before {@link #started}. */
+  private volatile @Nullable Mailbox mailbox;
+
+  private volatile @Nullable Handling handling;
+
+  private ConsumerState state = ConsumerState.STARTING;
+  private @Nullable Throwable failure;
+  private Set<Integer> partitions = Set.of();
+  private Set<Integer> stopped = Set.of();
+
+  private Engine(Settings settings) {
+    this.settings = settings;
+    // Not a daemon: a service that does nothing but handle requests may return from main().
+    this.owner = new Thread(this::run, "tideover-" + settings.service() + "-owner");
   }
 
-  private Engine() {}
+  /**
+   * Starts a consumer; see {@link dev.tideover.sdk.ConsumerBuilder#start}.
+   *
+   * @throws IllegalStateException if Kafka or a topic isn't there
+   * @throws IllegalArgumentException if Kafka's clients refuse a setting
+   */
+  public static TideoverConsumer start(Settings settings) {
+    Engine engine = new Engine(settings);
+    engine.owner.start();
+    try {
+      Duration bound = settings.startTimeout().plus(CLOSE_MARGIN);
+      engine.started.get(bound.toMillis(), TimeUnit.MILLISECONDS);
+      return engine;
+    } catch (ExecutionException refused) {
+      Throwable cause = refused.getCause();
+      if (cause instanceof IllegalArgumentException setting) {
+        throw setting;
+      }
+      throw new IllegalStateException(cause == null ? null : cause.getMessage(), cause);
+    } catch (TimeoutException hangs) {
+      engine.stop.countDown();
+      throw new IllegalStateException(
+          "the consumer didn't start within " + settings.startTimeout() + " and is given up",
+          hangs);
+    } catch (InterruptedException interrupted) {
+      engine.stop.countDown();
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the consumer was starting", interrupted);
+    }
+  }
+
+  /** The owner thread, from start to end. The try blocks nest as the parts do. */
+  private void run() {
+    try {
+      GroupMember member = GroupMember.create(settings, System::nanoTime, stop);
+      try {
+        member.awaitTopics();
+        Workers workers = new Workers(settings);
+        try (ReplySender sender = new ReplySender(ClientProperties.producer(settings))) {
+          sender.prepare(settings.replyTopics(), settings.deadTopic());
+          PollLoop loop = assemble(member, workers, sender);
+          loop.join();
+          started.complete(null);
+          runAndDrain(loop);
+        } finally {
+          workers.close(WORKERS_TIMEOUT);
+        }
+      } finally {
+        member.leave(); // a second time, if all went well, which does nothing
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      broken(new IllegalStateException("somebody interrupted the owner thread", interrupted));
+    } catch (Throwable any) {
+      broken(any);
+    }
+    ended();
+  }
+
+  private void broken(Throwable cause) {
+    if (!started.completeExceptionally(cause)) {
+      fail(cause);
+    }
+  }
+
+  private PollLoop assemble(GroupMember member, Workers workers, ReplySender sender) {
+    Mailbox box = new Mailbox(member::wakeup);
+    Handling work =
+        new Handling(settings, box, workers, sender, InstantSource.system(), this::fail);
+    mailbox = box;
+    handling = work;
+    return new PollLoop(
+        settings,
+        member,
+        new Lanes<>(Limits.forHeap(Runtime.getRuntime().maxMemory())),
+        box,
+        workers,
+        work,
+        System::nanoTime,
+        () -> stop.getCount() == 0,
+        this::onPartitions);
+  }
+
+  private void runAndDrain(PollLoop loop) throws InterruptedException {
+    try {
+      while (stop.getCount() > 0) {
+        loop.runOnce();
+      }
+      moveTo(ConsumerState.DRAINING);
+      loop.drain(failure().isPresent() ? 0 : settings.drainTimeout().toNanos());
+    } finally {
+      loop.leave();
+    }
+  }
+
+  /** Any thread: what can't be got over has happened. */
+  private void fail(Throwable cause) {
+    synchronized (this) {
+      if (failure != null || state.compareTo(ConsumerState.DRAINING) > 0) {
+        return;
+      }
+      failure = cause;
+      state = ConsumerState.FAILED;
+      notifyAll();
+    }
+    log.error(
+        "The consumer {} has stopped by itself and handles nothing any more. What it hadn't"
+            + " finished is handled by other instances, or after a restart of this one.",
+        settings.by(),
+        cause);
+    signalStop();
+  }
+
+  private void signalStop() {
+    stop.countDown();
+    Mailbox box = mailbox;
+    if (box != null) {
+      box.wake();
+    }
+  }
+
+  private synchronized void moveTo(ConsumerState next) {
+    if (state.compareTo(next) < 0) {
+      state = next;
+      notifyAll();
+    }
+  }
+
+  private synchronized void ended() {
+    partitions = Set.of();
+    stopped = Set.of();
+    moveTo(ConsumerState.CLOSED);
+    notifyAll();
+  }
+
+  private synchronized void onPartitions(
+      Collection<TopicPartition> held, Collection<TopicPartition> notRead) {
+    partitions = numbers(held);
+    stopped = numbers(notRead);
+    moveTo(ConsumerState.RUNNING);
+    notifyAll();
+  }
+
+  private static Set<Integer> numbers(Collection<TopicPartition> partitions) {
+    return partitions.stream()
+        .map(TopicPartition::partition)
+        .collect(Collectors.toUnmodifiableSet());
+  }
+
+  @Override
+  public synchronized ConsumerState state() {
+    return state;
+  }
+
+  @Override
+  public synchronized Optional<Throwable> failure() {
+    return Optional.ofNullable(failure);
+  }
+
+  @Override
+  public synchronized Set<Integer> partitions() {
+    return partitions;
+  }
+
+  @Override
+  public synchronized Set<Integer> stoppedPartitions() {
+    return stopped;
+  }
+
+  @Override
+  public synchronized boolean awaitAssignment(Duration timeout) throws InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    while (partitions.isEmpty() && state.compareTo(ConsumerState.DRAINING) < 0) {
+      long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+      if (left <= 0) {
+        return false;
+      }
+      wait(left);
+    }
+    return !partitions.isEmpty();
+  }
+
+  @Override
+  public void close() {
+    signalStop();
+    Handling work = handling;
+    if (Thread.currentThread() == owner || work != null && work.isInHandler()) {
+      return;
+    }
+    try {
+      owner.join(settings.drainTimeout().plus(CLOSE_MARGIN).toMillis());
+      if (owner.isAlive()) {
+        log.warn(
+            "The consumer {} hasn't ended in time; it goes on ending in the background",
+            settings.by());
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
 }

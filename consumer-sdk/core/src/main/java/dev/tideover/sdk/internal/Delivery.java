@@ -1,0 +1,115 @@
+package dev.tideover.sdk.internal;
+
+import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.RequestEnvelope;
+import java.util.Objects;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One record and how far it has come.
+ *
+ * <p>It has one holder at a time: the owner thread, then a worker, then Kafka's producer until it
+ * acknowledges, then the owner again. Each hand-over is through a concurrent queue, which publishes
+ * what the last holder wrote. Only {@link #cancel} may be called by the owner thread at any time.
+ */
+final class Delivery {
+
+  /** What has to be done next for it. */
+  enum Step {
+    /** Call the handler. */
+    HANDLE,
+    /** Append it to the dead-letter topic, then tell the client if that is possible. */
+    BURY,
+    /** Append {@link #reply} to the reply topic. */
+    REPLY
+  }
+
+  /**
+   * Why it is a dead letter.
+   *
+   * @param reason a word of a closed set, for machines
+   * @param error for people
+   */
+  record Death(String reason, String error) {}
+
+  final ConsumerRecord<byte[], byte[]> record;
+
+  /** Null if the record can't be read; then nothing but {@link Step#BURY} is possible. */
+  final @Nullable RequestEnvelope envelope;
+
+  Step next = Step.HANDLE;
+
+  /** How often the handler was started for it. */
+  int attempts;
+
+  /** How often in a row Kafka didn't take what was sent for it. */
+  int failedSends;
+
+  /** How often its reply partition was looked for in vain. */
+  int failedLookups;
+
+  private @Nullable Death death;
+  private @Nullable ReplyEnvelope reply;
+
+  /** Guarded by this. */
+  private boolean cancelled;
+
+  /** Guarded by this: the thread in the handler now. */
+  private @Nullable Thread runner;
+
+  Delivery(ConsumerRecord<byte[], byte[]> record, @Nullable RequestEnvelope envelope) {
+    this.record = record;
+    this.envelope = envelope;
+  }
+
+  RequestEnvelope envelope() {
+    return Objects.requireNonNull(envelope, "an unreadable record is only ever buried");
+  }
+
+  Death death() {
+    return Objects.requireNonNull(death);
+  }
+
+  ReplyEnvelope reply() {
+    return Objects.requireNonNull(reply);
+  }
+
+  void bury(String reason, String error) {
+    death = new Death(reason, error);
+    next = Step.BURY;
+  }
+
+  void answer(ReplyEnvelope reply) {
+    this.reply = reply;
+    next = Step.REPLY;
+    failedSends = 0;
+  }
+
+  /** Given up: a handler that runs for it is interrupted, one that doesn't yet never will. */
+  synchronized void cancel() {
+    cancelled = true;
+    if (runner != null) {
+      runner.interrupt();
+    }
+  }
+
+  /** Before the handler; false if there is nothing to be done any more. */
+  synchronized boolean enterHandler() {
+    if (cancelled) {
+      return false;
+    }
+    runner = Thread.currentThread();
+    return true;
+  }
+
+  /** After the handler; false if it was given up meanwhile. */
+  synchronized boolean leaveHandler() {
+    runner = null;
+    if (cancelled) {
+      // The interrupt was meant for this request; the thread's next one has no part in it.
+      Thread.interrupted();
+    }
+    return !cancelled;
+  }
+}

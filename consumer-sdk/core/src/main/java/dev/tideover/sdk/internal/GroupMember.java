@@ -1,0 +1,281 @@
+package dev.tideover.sdk.internal;
+
+import dev.tideover.sdk.internal.lanes.CommitSnapshot;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.CloseOptions.GroupMembershipOperation;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Owns the Kafka consumer: this instance as a member of the service's group. All methods but {@link
+ * #wakeup} are for the owner thread only.
+ */
+final class GroupMember {
+
+  private static final Logger log = LoggerFactory.getLogger(GroupMember.class);
+
+  private static final Duration COMMIT_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration LEAVE_TIMEOUT = Duration.ofSeconds(5);
+  private static final long FIRST_BACKOFF = 100;
+  private static final long MAX_BACKOFF = 1_000;
+  private static final long TOPIC_CHECK_PAUSE = 250;
+  private static final long TOPIC_CHECK_TIMEOUT = TimeUnit.SECONDS.toNanos(3);
+
+  private final Settings settings;
+  private final org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer;
+  private final LongSupplier nanoTime;
+  private final CountDownLatch stop;
+  private final Occasionally maySayPollFailed = new Occasionally(Duration.ofSeconds(10));
+  private long backoff = FIRST_BACKOFF;
+
+  /**
+   * A member that hasn't joined yet.
+   *
+   * @param stop ends every pause
+   */
+  GroupMember(
+      Settings settings,
+      org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer,
+      LongSupplier nanoTime,
+      CountDownLatch stop) {
+    this.settings = settings;
+    this.consumer = consumer;
+    this.nanoTime = nanoTime;
+    this.stop = stop;
+  }
+
+  /**
+   * A member with a Kafka consumer of its own.
+   *
+   * @throws IllegalArgumentException if the client doesn't take its settings
+   */
+  static GroupMember create(Settings settings, LongSupplier nanoTime, CountDownLatch stop) {
+    try {
+      return new GroupMember(
+          settings, new KafkaConsumer<>(ClientProperties.consumer(settings)), nanoTime, stop);
+    } catch (KafkaException refused) {
+      throw new IllegalArgumentException(
+          "Kafka's client doesn't take its settings: " + rootMessage(refused), refused);
+    }
+  }
+
+  private static String rootMessage(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return String.valueOf(root.getMessage());
+  }
+
+  /** Makes a poll return. Any thread. */
+  void wakeup() {
+    consumer.wakeup();
+  }
+
+  /**
+   * Waits until the service's topics are there: a gateway that is started along with the service
+   * may create them just now.
+   *
+   * @throws IllegalStateException if Kafka or a topic isn't there within the start timeout
+   */
+  void awaitTopics() throws InterruptedException {
+    long deadline = nanoTime.getAsLong() + settings.startTimeout().toNanos();
+    awaitTopic(settings.requestTopic(), deadline);
+    awaitTopic(settings.deadTopic(), deadline);
+    for (String topic : settings.replyTopics()) {
+      awaitTopic(topic, deadline);
+    }
+  }
+
+  private void awaitTopic(String topic, long deadline) throws InterruptedException {
+    while (true) {
+      long left = deadline - nanoTime.getAsLong();
+      Exception failure = null;
+      try {
+        Duration wait = Duration.ofNanos(Math.max(1, Math.min(left, TOPIC_CHECK_TIMEOUT)));
+        List<PartitionInfo> partitions = consumer.partitionsFor(topic, wait);
+        if (partitions != null && !partitions.isEmpty()) {
+          return;
+        }
+      } catch (AuthenticationException | AuthorizationException refused) {
+        throw new IllegalStateException(
+            "Kafka at "
+                + settings.bootstrapServers()
+                + " refuses this service: "
+                + refused.getMessage()
+                + ". Check the security properties given to the builder, and the ACLs.",
+            refused);
+      } catch (KafkaException unreachable) {
+        failure = unreachable;
+      }
+      if (left <= 0 || stop.await(TOPIC_CHECK_PAUSE, TimeUnit.MILLISECONDS)) {
+        throw failure == null ? topicMissing(topic) : kafkaAway(failure);
+      }
+    }
+  }
+
+  private IllegalStateException topicMissing(String topic) {
+    return new IllegalStateException(
+        "topic "
+            + topic
+            + " isn't there after "
+            + settings.startTimeout()
+            + ". The gateway creates it when its configuration has the service \""
+            + settings.service()
+            + "\": start the gateway first, and check that both use the same names and the same"
+            + " Kafka ("
+            + settings.bootstrapServers()
+            + ").");
+  }
+
+  private IllegalStateException kafkaAway(Exception failure) {
+    return new IllegalStateException(
+        "Kafka doesn't answer at "
+            + settings.bootstrapServers()
+            + " within "
+            + settings.startTimeout()
+            + " ("
+            + failure.getMessage()
+            + "). Check the address, and that Kafka runs.",
+        failure);
+  }
+
+  /** Joins the group; the listener is called within {@link #poll} and {@link #leave}. */
+  void join(ConsumerRebalanceListener listener) {
+    consumer.subscribe(List.of(settings.requestTopic()), listener);
+  }
+
+  /**
+   * What has come, or nothing after at most the wait. An outage of Kafka isn't an error: it is
+   * logged and tried again, here with a pause.
+   *
+   * @throws KafkaException for what no further try can mend
+   */
+  Iterable<ConsumerRecord<byte[], byte[]>> poll(long waitNanos) throws InterruptedException {
+    try {
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofNanos(waitNanos));
+      backoff = FIRST_BACKOFF;
+      return records;
+    } catch (WakeupException toldTo) {
+      return List.of();
+    } catch (RetriableException | AuthenticationException | AuthorizationException failure) {
+      if (maySayPollFailed.now()) {
+        log.error(
+            "Can't read {}: {}. Requests stay in Kafka, nothing is lost; it is tried again for as"
+                + " long as this runs.",
+            settings.requestTopic(),
+            failure.toString());
+      }
+      backoff = stop.await(backoff, TimeUnit.MILLISECONDS) ? 0 : Math.min(2 * backoff, MAX_BACKOFF);
+      return List.of();
+    } catch (FencedInstanceIdException takenOver) {
+      throw new IllegalStateException(
+          "another process has joined the group \""
+              + settings.service()
+              + "\" as instance \""
+              + settings.instance()
+              + "\" and has taken over. Two that run at the same time need different names; after"
+              + " a restart the older one has to end.",
+          takenOver);
+    }
+  }
+
+  void pause(Collection<TopicPartition> partitions) {
+    consumer.pause(partitions);
+  }
+
+  void pauseAll() {
+    consumer.pause(consumer.assignment());
+  }
+
+  void resume(Collection<TopicPartition> partitions) {
+    consumer.resume(partitions);
+  }
+
+  /** Begins a commit; the callback gets null or the failure, within a later {@link #poll}. */
+  void commit(CommitSnapshot snapshot, Consumer<@Nullable Exception> callback) {
+    consumer.commitAsync(
+        offsets(snapshot),
+        (offsets, failure) -> {
+          if (failure != null) {
+            commitFailed(failure);
+          }
+          callback.accept(failure);
+        });
+  }
+
+  /** Commits and waits for it, at most some seconds. Returns whether Kafka has it. */
+  boolean commitAndWait(CommitSnapshot snapshot) {
+    long deadline = nanoTime.getAsLong() + COMMIT_TIMEOUT.toNanos();
+    while (true) {
+      try {
+        long left = Math.max(0, deadline - nanoTime.getAsLong());
+        consumer.commitSync(offsets(snapshot), Duration.ofNanos(left));
+        return true;
+      } catch (WakeupException meantForPoll) {
+        // Came too late for the poll it was meant for, so it is spent here. The owner looks into
+        // its mailbox before it polls again, so nothing is missed.
+        log.trace("A late wake-up met a commit, which is repeated");
+      } catch (KafkaException failure) {
+        commitFailed(failure);
+        return false;
+      }
+    }
+  }
+
+  private static void commitFailed(Exception failure) {
+    log.warn(
+        "Offsets weren't committed: {}. Nothing is lost; requests that were handled since the last"
+            + " commit are handled again if their partition moves before the next one.",
+        failure.toString());
+  }
+
+  private static Map<TopicPartition, OffsetAndMetadata> offsets(CommitSnapshot snapshot) {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+    snapshot.offsets().forEach((part, offset) -> offsets.put(part, new OffsetAndMetadata(offset)));
+    return offsets;
+  }
+
+  /** Leaves the group, also as a static member, so that others go on at once; and closes. */
+  void leave() {
+    for (int tries = 2; tries > 0; tries--) {
+      try {
+        consumer.close(
+            CloseOptions.groupMembershipOperation(GroupMembershipOperation.LEAVE_GROUP)
+                .withTimeout(LEAVE_TIMEOUT));
+        return;
+      } catch (WakeupException meantForPoll) {
+        log.trace("A late wake-up met the close, which is repeated");
+      } catch (KafkaException failure) {
+        log.warn(
+            "The consumer didn't leave its group cleanly: {}. Its partitions go on after the"
+                + " session timeout.",
+            failure.toString());
+        return;
+      }
+    }
+  }
+}

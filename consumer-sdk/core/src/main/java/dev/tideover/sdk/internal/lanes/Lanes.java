@@ -1,0 +1,318 @@
+package dev.tideover.sdk.internal.lanes;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.PriorityQueue;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which request may start and which offset may be committed, for all partitions that a consumer
+ * holds. Owned by one thread.
+ *
+ * <p>What it guarantees, whatever the order of calls:
+ *
+ * <ul>
+ *   <li>{@link #snapshot} never passes an offset that was received and hasn't ended.
+ *   <li>Of one ordering key of one partition at most one request is out at a time, and they come
+ *       out in the order of the log; the next comes only after the one before has ended. A request
+ *       that waits for its next attempt keeps its place.
+ *   <li>Every request that is queued comes out, as long as the ones out come back.
+ *   <li>What belongs to a partition taken away changes nothing any more.
+ * </ul>
+ *
+ * @param <W> what the caller keeps with a request
+ */
+public final class Lanes<W> {
+
+  private final Limits limits;
+  private final Map<TopicPartition, Assignment<W>> assignments = new HashMap<>();
+
+  /** Heads of their lanes whose turn it is, first come first served over all partitions. */
+  private final ArrayDeque<Work<W>> ready = new ArrayDeque<>();
+
+  private final PriorityQueue<Work<W>> waiting =
+      new PriorityQueue<>(Comparator.comparingLong(work -> work.due));
+
+  private int busy;
+
+  /** Begins without any partition. */
+  public Lanes(Limits limits) {
+    this.limits = limits;
+  }
+
+  /** A partition is ours from now on. */
+  public void assign(TopicPartition partition) {
+    revoke(List.of(partition));
+    assignments.put(partition, new Assignment<>(partition));
+  }
+
+  /** Nothing of these partitions may start any more; what is out may still end. For good. */
+  public void close(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      Assignment<W> assignment = assignments.get(partition);
+      if (assignment != null) {
+        assignment.open = false;
+        forget(assignment);
+      }
+    }
+  }
+
+  /**
+   * These partitions are no longer ours.
+   *
+   * @return what is out still: it has become stale, and whoever does it may stop
+   */
+  public List<Work<W>> revoke(Collection<TopicPartition> partitions) {
+    List<Work<W>> stale = new ArrayList<>();
+    for (TopicPartition partition : partitions) {
+      Assignment<W> assignment = assignments.remove(partition);
+      if (assignment != null) {
+        assignment.open = false;
+        assignment.live = false;
+        forget(assignment);
+        busy -= assignment.busy;
+        assignment.addBusyTo(stale);
+      }
+    }
+    return stale;
+  }
+
+  /** Takes no further records of this partition, since the next can't be read. For good. */
+  public void stop(TopicPartition partition) {
+    Assignment<W> assignment = assignments.get(partition);
+    if (assignment != null) {
+      assignment.stopped = true;
+    }
+  }
+
+  /** Whether records of this partition are taken. */
+  public boolean takes(TopicPartition partition) {
+    Assignment<W> assignment = assignments.get(partition);
+    return assignment != null && assignment.open && !assignment.stopped;
+  }
+
+  /**
+   * A record has come.
+   *
+   * @param key the ordering key, with {@code equals}; null for none
+   * @return whether it was taken. If not, it isn't in the books and so can't be committed: its
+   *     partition isn't ours, or closed, or stopped, or was past this offset before
+   */
+  public boolean receive(
+      TopicPartition partition, long offset, @Nullable Object key, int bytes, W payload) {
+    Assignment<W> assignment = assignments.get(partition);
+    if (assignment == null || !assignment.open || assignment.stopped) {
+      return false;
+    }
+    Work<W> work = assignment.receive(offset, key, bytes, payload);
+    if (work == null) {
+      return false;
+    }
+    if (work.lane == null) {
+      ready.add(work);
+      return true;
+    }
+    ArrayDeque<Work<W>> queue = work.lane.queue;
+    Work<W> before = queue.peekLast();
+    queue.add(work);
+    if (before == null) {
+      ready.add(work);
+    } else {
+      before.await();
+    }
+    return true;
+  }
+
+  /** Whether {@link #next} would give out something. */
+  public boolean hasNext() {
+    return !ready.isEmpty();
+  }
+
+  /**
+   * Gives out the next request to be worked on. It must come back.
+   *
+   * @throws java.util.NoSuchElementException if there is none
+   */
+  public Work<W> next() {
+    Work<W> work = ready.remove();
+    work.state = Work.State.BUSY;
+    work.assignment.busy++;
+    busy++;
+    return work;
+  }
+
+  /** Came back and has ended: its offset is done and the next of its key has its turn. */
+  public void end(Work<W> work) {
+    if (!comesBack(work)) {
+      return;
+    }
+    work.assignment.end(work);
+    Lane<W> lane = work.lane;
+    if (lane == null) {
+      return;
+    }
+    lane.queue.remove();
+    Work<W> next = lane.queue.peek();
+    if (next == null) {
+      work.assignment.lanes.remove(lane.key);
+    } else if (work.assignment.open) {
+      ready.add(next);
+    }
+  }
+
+  /**
+   * Came back and has to be worked on again, in its place and not before its time.
+   *
+   * @param due nanoseconds
+   */
+  public void again(Work<W> work, long due) {
+    if (!comesBack(work)) {
+      return;
+    }
+    work.state = Work.State.WAITING;
+    work.due = due;
+    if (work.assignment.open) {
+      waiting.add(work);
+    }
+  }
+
+  /** Came back without having been begun. */
+  public void giveBack(Work<W> work) {
+    if (!comesBack(work)) {
+      return;
+    }
+    work.state = Work.State.QUEUED;
+    if (work.assignment.open) {
+      ready.addFirst(work);
+    }
+  }
+
+  /** Gives their turn to those whose time has come. */
+  public void tick(long now) {
+    for (Work<W> work = waiting.peek(); work != null; work = waiting.peek()) {
+      if (work.due - now > 0) {
+        return;
+      }
+      waiting.remove();
+      work.state = Work.State.QUEUED;
+      ready.add(work);
+    }
+  }
+
+  /** How long until {@link #tick} has something to do; {@code Long.MAX_VALUE} for never. */
+  public long untilNextTick(long now) {
+    Work<W> first = waiting.peek();
+    return first == null ? Long.MAX_VALUE : Math.max(0, first.due - now);
+  }
+
+  /** What may be committed now and wasn't yet. */
+  public CommitSnapshot snapshot() {
+    CommitSnapshot snapshot = new CommitSnapshot();
+    for (Assignment<W> assignment : assignments.values()) {
+      long offset = assignment.firstUnfinished();
+      if (offset > assignment.committed) {
+        snapshot.add(assignment, offset);
+      }
+    }
+    return snapshot;
+  }
+
+  /** Kafka has taken the snapshot. */
+  public void committed(CommitSnapshot snapshot) {
+    snapshot.committed();
+  }
+
+  /** How many requests are out. */
+  public int busy() {
+    return busy;
+  }
+
+  /** How many requests of these partitions are out. */
+  public int busy(Collection<TopicPartition> partitions) {
+    int sum = 0;
+    for (TopicPartition partition : partitions) {
+      Assignment<W> assignment = assignments.get(partition);
+      sum += assignment == null ? 0 : assignment.busy;
+    }
+    return sum;
+  }
+
+  /** The partitions that are ours. */
+  public List<TopicPartition> partitions() {
+    return List.copyOf(assignments.keySet());
+  }
+
+  /** The partitions that are ours and take nothing, because of what comes next in them. */
+  public List<TopicPartition> stopped() {
+    return assignments.values().stream().filter(a -> a.stopped).map(a -> a.partition).toList();
+  }
+
+  /** Whether the window of some partition is full. */
+  public boolean anyFull() {
+    for (Assignment<W> assignment : assignments.values()) {
+      if (assignment.full) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The partitions whose window has filled since the last call: their reading has to pause. */
+  public List<TopicPartition> filled() {
+    List<TopicPartition> filled = new ArrayList<>();
+    for (Assignment<W> assignment : assignments.values()) {
+      if (!assignment.full && fillOf(assignment) >= 1) {
+        assignment.full = true;
+        filled.add(assignment.partition);
+      }
+    }
+    return filled;
+  }
+
+  /**
+   * The partitions whose window has emptied to a half since the last call: their reading may go on.
+   * A half, so that it doesn't change with every request.
+   */
+  public List<TopicPartition> emptied() {
+    List<TopicPartition> emptied = new ArrayList<>();
+    for (Assignment<W> assignment : assignments.values()) {
+      if (assignment.full && !assignment.stopped && fillOf(assignment) <= 0.5) {
+        assignment.full = false;
+        emptied.add(assignment.partition);
+      }
+    }
+    return emptied;
+  }
+
+  private double fillOf(Assignment<W> assignment) {
+    int count = assignments.size();
+    double records = (double) assignment.unfinished / limits.records();
+    double bytes = (double) assignment.unfinishedBytes / limits.bytesFor(count);
+    double tracked = (double) assignment.tracked() / limits.trackedFor(count);
+    return Math.max(records, Math.max(bytes, tracked));
+  }
+
+  /** False for what is stale; what isn't out can't come back, so that is a defect. */
+  private boolean comesBack(Work<W> work) {
+    if (!work.assignment.live) {
+      return false;
+    }
+    if (work.state != Work.State.BUSY) {
+      throw new IllegalStateException("defect: came back without being out: " + work);
+    }
+    work.assignment.busy--;
+    busy--;
+    return true;
+  }
+
+  private void forget(Assignment<W> assignment) {
+    ready.removeIf(work -> work.assignment == assignment);
+    waiting.removeIf(work -> work.assignment == assignment);
+  }
+}
