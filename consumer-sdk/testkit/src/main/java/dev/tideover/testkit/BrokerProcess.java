@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
@@ -34,17 +33,17 @@ public final class BrokerProcess implements AutoCloseable {
   private final int port;
   private final Path data;
   private final boolean temporary;
-  private final Map<String, String> properties;
+  private final KafkaBroker.Builder settings;
 
   private Child child;
   private boolean closed;
 
   private BrokerProcess(
-      int port, Path data, boolean temporary, Map<String, String> properties, Child child) {
+      int port, Path data, boolean temporary, KafkaBroker.Builder settings, Child child) {
     this.port = port;
     this.data = data;
     this.temporary = temporary;
-    this.properties = properties;
+    this.settings = settings;
     this.child = child;
   }
 
@@ -61,14 +60,14 @@ public final class BrokerProcess implements AutoCloseable {
   static BrokerProcess start(KafkaBroker.Builder builder) {
     Path chosen = builder.dataDirectory();
     Path data = chosen == null ? temporaryDirectory() : chosen.toAbsolutePath();
-    Map<String, String> properties = builder.properties();
+    KafkaBroker.Builder settings = builder.copy();
     try {
       int port = builder.port();
       for (int attempt = 1; ; attempt++) {
         int candidate = port == 0 ? freePort() : port;
         try {
-          Child child = Child.start(candidate, data, properties);
-          return new BrokerProcess(candidate, data, chosen == null, properties, child);
+          Child child = Child.start(candidate, data, settings);
+          return new BrokerProcess(candidate, data, chosen == null, settings, child);
         } catch (BrokerException e) {
           // Somebody may have taken the port between our look and the broker's start.
           if (port != 0 || attempt == PORT_ATTEMPTS || isFree(candidate)) {
@@ -145,7 +144,7 @@ public final class BrokerProcess implements AutoCloseable {
       throw new BrokerException("This broker has been closed; start another one.");
     }
     child.stop();
-    child = Child.start(port, data, properties);
+    child = Child.start(port, data, settings);
   }
 
   /** Stops it in an orderly way, by SIGKILL if that takes more than 20 s. */
@@ -213,17 +212,23 @@ public final class BrokerProcess implements AutoCloseable {
       reader.start();
     }
 
-    static Child start(int port, Path data, Map<String, String> properties) {
+    static Child start(int port, Path data, KafkaBroker.Builder settings) {
       List<String> command = new ArrayList<>();
       command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
       command.add("-Xmx512m");
+      command.add("-XX:+UseSerialGC");
+      // Half the CPU time to be ready; slower under full load, which is no test's business.
+      command.add("-XX:TieredStopAtLevel=1");
+      command.addAll(settings.jvmOptions());
       command.add("-cp");
       command.add(System.getProperty("java.class.path"));
       command.add(BrokerCommand.class.getName());
       command.add("--port=" + port);
       command.add("--data=" + data);
       command.add("--until-stdin-closes");
-      properties.forEach((name, value) -> command.add("--property=" + name + "=" + value));
+      settings
+          .properties()
+          .forEach((name, value) -> command.add("--property=" + name + "=" + value));
       Child child;
       try {
         child = new Child(new ProcessBuilder(command).redirectErrorStream(true).start());

@@ -31,11 +31,11 @@ final class HeaderBlock {
    */
   static HeaderBlock read(Headers headers, List<String> names) throws WireFormatException {
     Header[] lines = headers.toArray();
+    checkVersion(lines);
     if (lines.length > MAX_HEADERS) {
       throw WireFormatException.malformed(
           "headers", lines.length + " of them, at most " + MAX_HEADERS + " are read");
     }
-    checkVersion(lines);
     @Nullable String[] values = new String[names.size()];
     HttpFields.Builder fields = HttpFields.builder();
     for (Header line : lines) {
@@ -55,7 +55,7 @@ final class HeaderBlock {
       } else {
         String value = text(line);
         if (!HttpFields.isValue(value)) {
-          throw WireFormatException.malformed(name, "control character in the value");
+          throw WireFormatException.malformed(printable(name), "control character in the value");
         }
         fields.addChecked(name, value);
       }

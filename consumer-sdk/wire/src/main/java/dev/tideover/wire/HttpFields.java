@@ -112,13 +112,31 @@ public final class HttpFields {
     }
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      boolean legal =
-          c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || "!#$%&'*+-.^_`|~".indexOf(c) >= 0;
-      if (!legal) {
+      if (!isTokenChar(c) || c >= 'A' && c <= 'Z') {
         return false;
       }
     }
     return true;
+  }
+
+  /** True for a token in any case. */
+  static boolean isToken(String text) {
+    if (text.isEmpty()) {
+      return false;
+    }
+    for (int i = 0; i < text.length(); i++) {
+      if (!isTokenChar(text.charAt(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isTokenChar(char c) {
+    return c >= 'a' && c <= 'z'
+        || c >= 'A' && c <= 'Z'
+        || c >= '0' && c <= '9'
+        || "!#$%&'*+-.^_`|~".indexOf(c) >= 0;
   }
 
   /** True if nothing in the text could end the line or hide a part of it. */
@@ -148,10 +166,12 @@ public final class HttpFields {
      */
     public Builder add(String name, String value) {
       if (!isName(name)) {
-        throw new IllegalArgumentException("not a lower-case HTTP field name: " + name);
+        throw new IllegalArgumentException(
+            "not a lower-case HTTP field name: " + HeaderBlock.printable(name));
       }
       if (!isValue(value)) {
-        throw new IllegalArgumentException("control character in the value of HTTP field " + name);
+        throw new IllegalArgumentException(
+            "control character in the value of HTTP field " + HeaderBlock.printable(name));
       }
       return addChecked(name, value);
     }

@@ -102,7 +102,7 @@ public final class RequestCodec {
 
   private static String method(HeaderBlock headers) throws WireFormatException {
     String method = headers.required(WireHeaders.METHOD);
-    if (!HttpFields.isName(method.toLowerCase(java.util.Locale.ROOT))) {
+    if (!HttpFields.isToken(method)) {
       throw WireFormatException.malformed(WireHeaders.METHOD, "not a token");
     }
     return method;

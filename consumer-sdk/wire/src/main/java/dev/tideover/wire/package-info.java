@@ -6,8 +6,9 @@
  * docs/wire.md}; the golden records under {@code src/test/resources/golden} hold this code to it.
  *
  * <p>Reading is strict and total: whatever bytes a record has, a codec returns an envelope or
- * throws {@link dev.tideover.wire.WireFormatException}, and it allocates about twice the size of
- * the record at most. What correctness rests on is required; what only informs people ({@code
+ * throws {@link dev.tideover.wire.WireFormatException}, and it allocates in proportion to the
+ * headers at most: about twice their size, five times for text that is no longer Latin-1, and never
+ * for the body. What correctness rests on is required; what only informs people ({@code
  * tideover-by}, {@code tideover-attempts}) may be absent; unknown {@code tideover-*} headers are
  * ignored, so that a later version can add some.
  */

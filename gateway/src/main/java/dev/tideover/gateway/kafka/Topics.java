@@ -15,8 +15,10 @@ import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
@@ -50,14 +52,11 @@ public final class Topics {
     List<Wanted> wanted = wanted(config);
     try (Admin admin = Admin.create(KafkaSettings.admin(config))) {
       Map<String, TopicDescription> present = describe(admin, wanted);
-      List<NewTopic> missing =
-          wanted.stream()
-              .filter(topic -> !present.containsKey(topic.name()))
-              .map(Wanted::topic)
-              .toList();
+      List<NewTopic> missing = missing(wanted, present);
       if (!missing.isEmpty()) {
         create(admin, missing);
-        present.putAll(awaitLeaders(admin, wanted));
+        awaitLeaders(admin, missing);
+        present.putAll(describe(admin, wanted));
       }
       check(wanted, present, sizes(admin, wanted));
     } catch (KafkaUnavailableException | ConfigException e) {
@@ -151,6 +150,14 @@ public final class Topics {
     return present;
   }
 
+  private static List<NewTopic> missing(
+      List<Wanted> wanted, Map<String, TopicDescription> present) {
+    return wanted.stream()
+        .filter(topic -> !present.containsKey(topic.name()))
+        .map(Wanted::topic)
+        .toList();
+  }
+
   private static void create(Admin admin, List<NewTopic> missing)
       throws InterruptedException, ExecutionException, TimeoutException {
     for (Map.Entry<String, KafkaFuture<Void>> entry :
@@ -167,27 +174,21 @@ public final class Topics {
     }
   }
 
-  /** A new topic is known to the controller before it is to every broker. */
-  private static Map<String, TopicDescription> awaitLeaders(Admin admin, List<Wanted> wanted)
+  /**
+   * Waits until the leader of every partition answers for it. The controller knows of a new topic
+   * before its brokers do, and a producer must not meet one that doesn't: if the broker refuses a
+   * producer's first batch to a partition and then takes the second, it takes the first no more
+   * (KAFKA-15591).
+   */
+  private static void awaitLeaders(Admin admin, List<NewTopic> created)
       throws InterruptedException, ExecutionException, TimeoutException {
-    long start = System.nanoTime();
-    while (true) {
-      Map<String, TopicDescription> present = describe(admin, wanted);
-      boolean ready =
-          present.size() == wanted.size()
-              && present.values().stream()
-                  .flatMap(topic -> topic.partitions().stream())
-                  .allMatch(partition -> partition.leader() != null);
-      if (ready) {
-        return present;
+    Map<TopicPartition, OffsetSpec> partitions = new HashMap<>();
+    for (NewTopic topic : created) {
+      for (int partition = 0; partition < topic.numPartitions(); partition++) {
+        partitions.put(new TopicPartition(topic.name(), partition), OffsetSpec.latest());
       }
-      if (System.nanoTime() - start > LIMIT.toNanos()) {
-        throw new TimeoutException(
-            "not every partition had a leader within " + LIMIT.toSeconds() + " s");
-      }
-      // Nothing tells when a broker has learnt of a topic; ask again shortly.
-      TimeUnit.MILLISECONDS.sleep(20);
     }
+    admin.listOffsets(partitions).all().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private static Map<String, Long> sizes(Admin admin, List<Wanted> wanted)
