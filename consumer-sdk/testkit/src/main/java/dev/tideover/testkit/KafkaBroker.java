@@ -261,7 +261,11 @@ public final class KafkaBroker implements AutoCloseable {
         broker.startup();
       } catch (Throwable e) {
         // Scala declares no exceptions, so that any may come.
-        stop(broker, controller);
+        try {
+          stop(broker, controller);
+        } catch (RuntimeException more) {
+          e.addSuppressed(more);
+        }
         throw e;
       }
       return new KafkaBroker(brokerPort, data, controller, broker, failure);
