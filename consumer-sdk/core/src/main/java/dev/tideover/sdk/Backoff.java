@@ -12,10 +12,10 @@ import java.time.Duration;
  */
 public record Backoff(Duration first, Duration max) {
 
+  private static final Duration LIMIT = Duration.ofDays(1);
+
   /** Half a second, doubling, up to a minute. */
   public static final Backoff DEFAULT = new Backoff(Duration.ofMillis(500), Duration.ofMinutes(1));
-
-  private static final Duration LIMIT = Duration.ofDays(1);
 
   /**
    * Checks the bounds.

@@ -42,7 +42,7 @@ final class GroupMember {
   private static final long FIRST_BACKOFF = 100;
   private static final long MAX_BACKOFF = 1_000;
   private static final long TOPIC_CHECK_PAUSE = 250;
-  private static final long TOPIC_CHECK_TIMEOUT = TimeUnit.SECONDS.toNanos(3);
+  private static final Duration TOPIC_CHECK_TIMEOUT = Duration.ofSeconds(3);
 
   private final Settings settings;
   private final org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer;
@@ -112,14 +112,13 @@ final class GroupMember {
 
   private void awaitTopic(String topic, long deadline) throws InterruptedException {
     while (true) {
-      long left = deadline - nanoTime.getAsLong();
-      Exception failure = null;
+      RuntimeException problem;
       try {
-        Duration wait = Duration.ofNanos(Math.max(1, Math.min(left, TOPIC_CHECK_TIMEOUT)));
-        List<PartitionInfo> partitions = consumer.partitionsFor(topic, wait);
+        List<PartitionInfo> partitions = consumer.partitionsFor(topic, TOPIC_CHECK_TIMEOUT);
         if (partitions != null && !partitions.isEmpty()) {
           return;
         }
+        problem = topicMissing(topic);
       } catch (AuthenticationException | AuthorizationException refused) {
         throw new IllegalStateException(
             "Kafka at "
@@ -129,10 +128,11 @@ final class GroupMember {
                 + ". Check the security properties given to the builder, and the ACLs.",
             refused);
       } catch (KafkaException unreachable) {
-        failure = unreachable;
+        problem = kafkaAway(unreachable);
       }
-      if (left <= 0 || stop.await(TOPIC_CHECK_PAUSE, TimeUnit.MILLISECONDS)) {
-        throw failure == null ? topicMissing(topic) : kafkaAway(failure);
+      boolean late = nanoTime.getAsLong() - deadline >= 0;
+      if (late || stop.await(TOPIC_CHECK_PAUSE, TimeUnit.MILLISECONDS)) {
+        throw problem;
       }
     }
   }

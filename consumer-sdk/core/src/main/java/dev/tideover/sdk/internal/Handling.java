@@ -7,6 +7,7 @@ import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.Retry;
 import dev.tideover.sdk.internal.lanes.Work;
 import dev.tideover.wire.DeadLetterCodec;
+import dev.tideover.wire.ReplyAddress;
 import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
@@ -40,6 +41,7 @@ final class Handling {
   private static final long MAX_SEND_BACKOFF_MILLIS = 10_000;
   private static final long LOOKUP_PAUSE = TimeUnit.SECONDS.toNanos(10);
   private static final int LOOKUPS = 6;
+  private static final long NOT_YET_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
   private static final long REJECTED_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final Settings settings;
@@ -260,18 +262,25 @@ final class Handling {
   }
 
   private void reply(Work<Delivery> work, Delivery delivery) {
-    sender.send(
-        ReplyCodec.encode(delivery.reply(), delivery.envelope().replyTo()),
-        failure -> {
-          if (failure == null) {
-            mailbox.ended(work);
-          } else if (failure instanceof RecordTooLargeException
-              && delivery.reply().body().length > 0) {
-            replaceTooLarge(work, delivery);
-          } else {
-            sendFailed(work, delivery, failure);
-          }
-        });
+    ReplyAddress to = delivery.envelope().replyTo();
+    boolean sent =
+        sender.trySend(
+            ReplyCodec.encode(delivery.reply(), to),
+            to.partition(),
+            failure -> replied(work, delivery, failure));
+    if (!sent) {
+      mailbox.again(work, NOT_YET_PAUSE);
+    }
+  }
+
+  private void replied(Work<Delivery> work, Delivery delivery, @Nullable Exception failure) {
+    if (failure == null) {
+      mailbox.ended(work);
+    } else if (failure instanceof RecordTooLargeException && delivery.reply().body().length > 0) {
+      replaceTooLarge(work, delivery);
+    } else {
+      sendFailed(work, delivery, failure);
+    }
   }
 
   private void replaceTooLarge(Work<Delivery> work, Delivery delivery) {

@@ -3,12 +3,14 @@ package dev.tideover.sdk.internal;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.InterruptException;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,11 @@ final class ReplySender implements AutoCloseable {
 
   /** How many partitions each reply topic has; as many entries as reply topics are allowed. */
   private final Map<String, Integer> partitions = new ConcurrentHashMap<>();
+
+  /** Partitions that have a record of this producer; and those whose first is on its way. */
+  private final Set<TopicPartition> proven = ConcurrentHashMap.newKeySet();
+
+  private final Set<TopicPartition> proving = ConcurrentHashMap.newKeySet();
 
   /** Writes guarded by this. */
   private volatile Producer<byte[], byte[]> producer;
@@ -77,7 +84,41 @@ final class ReplySender implements AutoCloseable {
     return partition < now;
   }
 
-  /** Sends one record; the acknowledgement is called exactly once, however it goes. */
+  /**
+   * Sends a record to its partition, unless the partition's first record is on its way just now.
+   *
+   * <p>Why only one at first: a broker that has nothing of this producer in a partition takes any
+   * sequence number as the first. If it refuses the first batch (it isn't the leader yet, as right
+   * after a topic's creation) and takes the second, which was sent before the refusal came, then it
+   * refuses the first as out of order for ever, and that batch is retried in vain until the
+   * delivery timeout (KAFKA-15591; Kafka 4.4.0 has it still).
+   *
+   * @return whether it was sent; if not, the acknowledgement isn't called, and to try again in a
+   *     few milliseconds is right
+   */
+  boolean trySend(
+      ProducerRecord<byte[], byte[]> record, int partition, Acknowledgement acknowledgement) {
+    TopicPartition place = new TopicPartition(record.topic(), partition);
+    if (proven.contains(place)) {
+      send(record, acknowledgement);
+      return true;
+    }
+    if (!proving.add(place)) {
+      return false;
+    }
+    send(
+        record,
+        failure -> {
+          if (failure == null) {
+            proven.add(place);
+          }
+          proving.remove(place);
+          acknowledgement.onCompletion(failure);
+        });
+    return true;
+  }
+
+  /** Sends a record; the acknowledgement is called exactly once, however it goes. */
   @SuppressWarnings("FutureReturnValueIgnored") // the callback is told the same
   void send(ProducerRecord<byte[], byte[]> record, Acknowledgement acknowledgement) {
     Producer<byte[], byte[]> current = producer;
@@ -101,6 +142,7 @@ final class ReplySender implements AutoCloseable {
     log.warn(
         "The producer for replies has failed and is replaced; what it had is sent again", cause);
     broken.close(Duration.ZERO);
+    proven.clear();
     producer = factory.apply(config);
   }
 

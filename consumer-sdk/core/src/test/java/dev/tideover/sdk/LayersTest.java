@@ -1,0 +1,96 @@
+package dev.tideover.sdk;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.type;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.TopicPartition;
+
+/** Who may know whom. */
+@AnalyzeClasses(packages = "dev.tideover.sdk", importOptions = DoNotIncludeTests.class)
+class LayersTest {
+
+  @ArchTest
+  static final ArchRule coreImportsOnlyWireAndItsLibraries =
+      classes()
+          .should()
+          .onlyDependOnClassesThat()
+          .resideInAnyPackage(
+              "dev.tideover.sdk..",
+              "dev.tideover.wire..",
+              "org.apache.kafka..",
+              "com.fasterxml.jackson..",
+              "org.slf4j..",
+              "org.jspecify..",
+              "java..");
+
+  @ArchTest
+  static final ArchRule onlyTheBuilderOfTheApiKnowsTheEngine =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.tideover.sdk")
+          .and()
+          .doNotHaveSimpleName("ConsumerBuilder")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.tideover.sdk.internal..");
+
+  @ArchTest
+  static final ArchRule onlyOneClassTouchesTheConsumer =
+      noClasses()
+          .that()
+          .doNotHaveSimpleName("GroupMember")
+          .should()
+          .dependOnClassesThat(type(Consumer.class).or(type(KafkaConsumer.class)));
+
+  @ArchTest
+  static final ArchRule onlyOneClassTouchesTheProducer =
+      noClasses()
+          .that()
+          .doNotHaveSimpleName("ReplySender")
+          .should()
+          .dependOnClassesThat(type(Producer.class).or(type(KafkaProducer.class)));
+
+  /** No thread, no clock, no client: what a simulator can drive. */
+  @ArchTest
+  static final ArchRule theLanesArePure =
+      classes()
+          .that()
+          .resideInAPackage("dev.tideover.sdk.internal.lanes")
+          .should()
+          .onlyDependOnClassesThat(
+              resideInAPackage("dev.tideover.sdk.internal.lanes")
+                  .or(type(TopicPartition.class))
+                  .or(resideInAPackage("java.lang"))
+                  .or(resideInAPackage("java.lang.invoke"))
+                  .or(resideInAPackage("java.lang.runtime"))
+                  .or(resideInAPackage("java.util"))
+                  .or(resideInAPackage("java.util.function"))
+                  .or(resideInAPackage("java.util.stream"))
+                  .or(resideInAPackage("org.jspecify.annotations")));
+
+  @ArchTest
+  static final ArchRule theLanesHaveNoThreadAndNoClock =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.tideover.sdk.internal.lanes")
+          .should()
+          .dependOnClassesThat(type(Thread.class))
+          .orShould()
+          .callMethod(System.class, "nanoTime")
+          .orShould()
+          .callMethod(System.class, "currentTimeMillis");
+
+  @ArchTest
+  static final ArchRule nobodySleeps =
+      noClasses().should().callMethod(Thread.class, "sleep", long.class);
+}

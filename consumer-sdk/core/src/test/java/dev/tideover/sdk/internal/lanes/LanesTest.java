@@ -1,0 +1,234 @@
+package dev.tideover.sdk.internal.lanes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+class LanesTest {
+
+  private static final TopicPartition P0 = new TopicPartition("orders.requests", 0);
+  private static final TopicPartition P1 = new TopicPartition("orders.requests", 1);
+
+  private final Lanes<String> lanes = new Lanes<>(new Limits(4, 1_000, 8, 1_000, 16));
+
+  @Test
+  void requestsWithoutAKeyAllComeOutAtOnce() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    receive(P0, 1, null);
+
+    assertThat(drainNext()).extracting(Work::payload).containsExactly("0", "1");
+  }
+
+  @Test
+  void theSecondOfAKeyWaitsForTheEndOfTheFirst() {
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    receive(P0, 1, "k");
+    receive(P0, 2, "other");
+
+    Work<String> first = lanes.next();
+    assertThat(drainNext()).extracting(Work::payload).containsExactly("2");
+    assertThat(first.awaited()).isTrue();
+
+    lanes.end(first);
+    assertThat(drainNext()).extracting(Work::payload).containsExactly("1");
+  }
+
+  @Test
+  void theSameKeyInTwoPartitionsIsTwoLanes() {
+    lanes.assign(P0);
+    lanes.assign(P1);
+    receive(P0, 0, "k");
+    receive(P1, 0, "k");
+
+    assertThat(drainNext()).hasSize(2);
+  }
+
+  @Test
+  void aRetryKeepsItsPlaceAndItsTime() {
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    receive(P0, 1, "k");
+    Work<String> head = lanes.next();
+
+    lanes.again(head, 100);
+    lanes.tick(99);
+    assertThat(lanes.hasNext()).isFalse();
+    assertThat(lanes.untilNextTick(99)).isEqualTo(1);
+
+    lanes.tick(100);
+    assertThat(lanes.next()).isSameAs(head);
+    assertThat(lanes.hasNext()).isFalse();
+  }
+
+  @Test
+  void onlyTheFinishedPrefixIsCommitted() {
+    lanes.assign(P0);
+    receive(P0, 5, null);
+    receive(P0, 6, null);
+    receive(P0, 9, null);
+    List<Work<String>> out = drainNext();
+    assertThat(lanes.snapshot().offsets()).containsExactlyEntriesOf(java.util.Map.of(P0, 5L));
+
+    lanes.end(out.get(1));
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(5);
+    lanes.end(out.get(0));
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(9);
+    lanes.end(out.get(2));
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(10);
+  }
+
+  @Test
+  void nothingIsCommittedBeforeSomethingWasReceivedNorTwice() {
+    lanes.assign(P0);
+    assertThat(lanes.snapshot().isEmpty()).isTrue();
+    receive(P0, 0, null);
+    lanes.end(lanes.next());
+
+    CommitSnapshot snapshot = lanes.snapshot();
+    lanes.committed(snapshot);
+    assertThat(lanes.snapshot().isEmpty()).isTrue();
+  }
+
+  @Test
+  void whatWasOutWhenItsPartitionWasTakenChangesNothing() {
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    Work<String> stale = lanes.next();
+    assertThat(lanes.revoke(List.of(P0))).containsExactly(stale);
+    assertThat(stale.mayStart()).isFalse();
+    assertThat(lanes.busy()).isZero();
+
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    lanes.end(stale);
+    lanes.again(stale, 0);
+    lanes.giveBack(stale);
+
+    assertThat(lanes.snapshot().offsets().get(P0)).isZero();
+    Work<String> fresh = lanes.next();
+    assertThat(fresh).isNotSameAs(stale);
+    lanes.end(fresh);
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+  }
+
+  @Test
+  void aClosedPartitionStartsNothingButStillEndsWhatIsOut() {
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    receive(P0, 1, "k");
+    receive(P0, 2, null);
+    Work<String> out = lanes.next();
+
+    lanes.close(List.of(P0));
+    assertThat(lanes.hasNext()).isFalse();
+    assertThat(out.mayStart()).isFalse();
+    assertThat(receive(P0, 3, null)).isFalse();
+
+    lanes.end(out);
+    assertThat(lanes.hasNext()).isFalse();
+    assertThat(lanes.busy(List.of(P0))).isZero();
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+  }
+
+  @Test
+  void aStoppedPartitionFinishesWhatItHasAndCommitsUpToTheStop() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    lanes.stop(P0);
+
+    assertThat(lanes.takes(P0)).isFalse();
+    assertThat(receive(P0, 1, null)).isFalse();
+    lanes.end(lanes.next());
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+    assertThat(lanes.stopped()).containsExactly(P0);
+  }
+
+  @Test
+  void aFullWindowPausesAndOpensAgainAtHalf() {
+    lanes.assign(P0);
+    for (int i = 0; i < 4; i++) {
+      receive(P0, i, null);
+    }
+    assertThat(lanes.filled()).containsExactly(P0);
+    assertThat(lanes.filled()).isEmpty();
+    assertThat(lanes.anyFull()).isTrue();
+
+    lanes.end(lanes.next());
+    assertThat(lanes.emptied()).isEmpty();
+    lanes.end(lanes.next());
+    assertThat(lanes.emptied()).containsExactly(P0);
+    assertThat(lanes.anyFull()).isFalse();
+  }
+
+  @Test
+  void theWindowCountsBytesToo() {
+    lanes.assign(P0);
+    lanes.receive(P0, 0, null, 1_000, "0");
+    assertThat(lanes.filled()).containsExactly(P0);
+
+    lanes.end(lanes.next());
+    assertThat(lanes.emptied()).containsExactly(P0);
+  }
+
+  @Test
+  void manyFinishedBehindOneUnfinishedFillTheWindow() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    Work<String> stuck = lanes.next();
+    for (int i = 1; i < 8; i++) {
+      receive(P0, i, null);
+      lanes.end(lanes.next());
+    }
+    assertThat(lanes.filled()).containsExactly(P0);
+
+    lanes.end(stuck);
+    assertThat(lanes.emptied()).containsExactly(P0);
+  }
+
+  @Test
+  void severalPartitionsShareTheBytes() {
+    lanes.assign(P0);
+    lanes.assign(P1);
+    lanes.receive(P0, 0, null, 500, "0");
+
+    assertThat(lanes.filled()).containsExactly(P0);
+  }
+
+  @Test
+  void anOffsetSeenBeforeIsNotTakenTwice() {
+    lanes.assign(P0);
+    assertThat(receive(P0, 7, null)).isTrue();
+    assertThat(receive(P0, 7, null)).isFalse();
+    assertThat(receive(P0, 6, null)).isFalse();
+  }
+
+  @Test
+  void workThatIsNotOutCantComeBack() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    Work<String> work = lanes.next();
+    lanes.end(work);
+
+    assertThatThrownBy(() -> lanes.end(work))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("defect");
+  }
+
+  private boolean receive(TopicPartition partition, long offset, String key) {
+    return lanes.receive(partition, offset, key, 1, Long.toString(offset));
+  }
+
+  private List<Work<String>> drainNext() {
+    List<Work<String>> out = new ArrayList<>();
+    while (lanes.hasNext()) {
+      out.add(lanes.next());
+    }
+    return out;
+  }
+}
