@@ -86,17 +86,19 @@ final class Bench {
       }
     }
     List<Round> left = ours == null ? bareRounds : ourRounds;
-    Target tail = scenario.isRoundTrip() ? TAIL : null;
     String name = scenario.name();
-    return new Report.Section(
-        List.of(
-            metric(name, "1/s", THROUGHPUT, left, bareRounds, r -> r.seen().throughput()),
-            metric(name + "-p50", "us", MEDIAN, left, bareRounds, r -> r.seen().p50()),
-            metric(name + "-p99", "us", tail, left, bareRounds, r -> r.seen().p99()),
-            cpu(name, "gateway", left, bareRounds, r -> r.perAnswer(r.cpu().gateway())),
-            cpu(name, "service", left, bareRounds, r -> r.perAnswer(r.cpu().service())),
-            cpu(name, "broker", left, bareRounds, r -> r.perAnswer(r.cpu().broker())),
-            cpu(name, "client", left, bareRounds, r -> r.perAnswer(r.cpu().client()))));
+    List<Metric> metrics = new ArrayList<>();
+    metrics.add(metric(name, "1/s", THROUGHPUT, left, bareRounds, r -> r.seen().throughput()));
+    metrics.add(metric(name + "-p50", "us", MEDIAN, left, bareRounds, r -> r.seen().p50()));
+    Target tail = scenario.isRoundTrip() ? TAIL : null;
+    metrics.add(metric(name + "-p99", "us", tail, left, bareRounds, r -> r.seen().p99()));
+    metrics.add(cpu(name, "gateway", left, bareRounds, r -> r.perAnswer(r.cpu().gateway())));
+    if (scenario.isRoundTrip()) {
+      metrics.add(cpu(name, "service", left, bareRounds, r -> r.perAnswer(r.cpu().service())));
+    }
+    metrics.add(cpu(name, "broker", left, bareRounds, r -> r.perAnswer(r.cpu().broker())));
+    metrics.add(cpu(name, "client", left, bareRounds, r -> r.perAnswer(r.cpu().client())));
+    return new Report.Section(metrics);
   }
 
   private Round measure(Scenario scenario, Testbed.Side side, int number)

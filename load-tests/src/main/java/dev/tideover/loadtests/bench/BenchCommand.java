@@ -2,10 +2,12 @@ package dev.tideover.loadtests.bench;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -97,6 +99,14 @@ public final class BenchCommand implements Callable<Integer> {
         plan.millis() / 1000.0,
         Runtime.getRuntime().availableProcessors(),
         Runtime.version());
+    double busy = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+    if (busy > Runtime.getRuntime().availableProcessors() / 2.0) {
+      out.printf(
+          Locale.ROOT,
+          "The machine is busy with something else (load average %.1f): its figures are lower than"
+              + " they could be, and the ratios less sure.%n",
+          busy);
+    }
     Testbed testbed = Testbed.create(directory);
     Thread hook = new Thread(testbed::close, "end-processes");
     Runtime.getRuntime().addShutdownHook(hook);
