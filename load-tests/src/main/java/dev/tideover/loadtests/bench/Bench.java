@@ -19,6 +19,7 @@ final class Bench {
   private static final Target MEDIAN = Target.atMost(1.25);
   private static final Target TAIL = Target.atMost(1.5);
   private static final int ECHO_CONNECTIONS = 64;
+  private static final int ECHO_ROUNDS = 3;
 
   private final Testbed testbed;
   private final Plan plan;
@@ -39,10 +40,11 @@ final class Bench {
   Report run(List<Scenario> scenarios, @Nullable Path built)
       throws BenchException, InterruptedException {
     out.println("Starting broker, client, gateways and services ...");
+    testbed.startBase();
+    Report report = new Report(clientCeiling());
     Testbed.Side bare = testbed.startBare();
     Testbed.Side ours = built == null ? null : testbed.startTideover(built);
     warmUp(bare, ours, scenarios);
-    Report report = new Report(clientCeiling(bare));
     for (Scenario scenario : scenarios) {
       report.add(compare(scenario, bare, ours));
     }
@@ -61,15 +63,19 @@ final class Bench {
   }
 
   /** Against a server that does nothing, so that a reader sees whether the client is the limit. */
-  private double clientCeiling(Testbed.Side bare) throws BenchException, InterruptedException {
-    Scenario echo = Scenario.echo(ECHO_CONNECTIONS);
-    testbed.run(bare, echo.load(bare.port(), 0, plan.millis()));
-    List<Double> rates = new ArrayList<>();
-    for (int i = 0; i < plan.pairs(); i++) {
-      Round round = measure(echo, bare, i + 1);
-      rates.add(round.seen().throughput());
+  private double clientCeiling() throws BenchException, InterruptedException {
+    Scenario scenario = Scenario.echo(ECHO_CONNECTIONS);
+    Testbed.Side echo = testbed.startEcho();
+    try {
+      testbed.run(echo, scenario.load(echo.port(), 0, plan.millis()));
+      List<Double> rates = new ArrayList<>();
+      for (int i = 0; i < ECHO_ROUNDS; i++) {
+        rates.add(measure(scenario, echo, i + 1).seen().throughput());
+      }
+      return Spread.of(rates).median();
+    } finally {
+      echo.gateway().close();
     }
-    return Spread.of(rates).median();
   }
 
   private Report.Section compare(Scenario scenario, Testbed.Side bare, Testbed.@Nullable Side ours)

@@ -65,23 +65,46 @@ final class Testbed implements AutoCloseable {
     return new Testbed(directory);
   }
 
-  /** Starts broker and client, and the bare gateway and its service beside them. */
-  Side startBare() throws BenchException, InterruptedException {
+  /** Starts broker and client; the rest needs them. */
+  void startBase() throws BenchException, InterruptedException {
     Child kafka = start("broker", ownClassPath(), List.of(), BrokerMain.class.getName());
     Child load = start("client", ownClassPath(), CLIENT_FLAGS, LoadClient.class.getName());
     broker = kafka;
     client = load;
-    String bootstrap = kafka.await(BrokerMain.READY, START_BOUND);
-    createTopics(bootstrap);
-    Child service =
-        start("bare-service", ownClassPath(), SERVER_FLAGS, BareService.class.getName(), bootstrap);
-    Child gateway =
-        start("bare-gateway", ownClassPath(), SERVER_FLAGS, BareGateway.class.getName(), bootstrap);
-    service.await("READY", START_BOUND);
-    int port = Integer.parseInt(gateway.await("READY ", START_BOUND));
+    bootstrapServers = kafka.await(BrokerMain.READY, START_BOUND);
+    createTopics(bootstrapServers);
     load.await(LoadClient.READY, START_BOUND);
-    bootstrapServers = bootstrap;
-    return new Side("bare", port, gateway, service);
+  }
+
+  /**
+   * Starts a bare gateway without a service, for its echo: a process of its own, so that the one
+   * that is compared is no warmer than Tideover's.
+   */
+  Side startEcho() throws BenchException, InterruptedException {
+    Child gateway = startBareGateway("echo");
+    return new Side("echo", bareReady(gateway), gateway, gateway);
+  }
+
+  /** Starts the bare gateway and its service. */
+  Side startBare() throws BenchException, InterruptedException {
+    Child service =
+        start(
+            "bare-service",
+            ownClassPath(),
+            SERVER_FLAGS,
+            BareService.class.getName(),
+            bootstrapServers);
+    Child gateway = startBareGateway("bare-gateway");
+    service.await("READY", START_BOUND);
+    return new Side("bare", bareReady(gateway), gateway, service);
+  }
+
+  private Child startBareGateway(String name) throws BenchException {
+    return start(name, ownClassPath(), SERVER_FLAGS, BareGateway.class.getName(), bootstrapServers);
+  }
+
+  private static int bareReady(Child gateway) throws BenchException, InterruptedException {
+    return Integer.parseInt(gateway.await("READY ", START_BOUND));
   }
 
   /** Starts Tideover's gateway and a service that embeds the SDK, on the broker that runs. */
@@ -149,7 +172,7 @@ final class Testbed implements AutoCloseable {
 
   private static Child running(@Nullable Child child) {
     if (child == null) {
-      throw new IllegalStateException("startBare() comes first");
+      throw new IllegalStateException("startBase() comes first");
     }
     return child;
   }
