@@ -9,10 +9,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
-import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** The expected values were computed by another program, from the words of docs/wire.md alone. */
 class FingerprintTest {
@@ -74,13 +71,6 @@ class FingerprintTest {
     assertThat(Fingerprint.parse("5B0824747F3A473255260A0AFDDE04FD")).isNull();
     assertThat(Fingerprint.parse("5b0824747f3a473255260a0afdde04fg")).isNull();
     assertThat(Fingerprint.parse("")).isNull();
-  }
-
-  @ParameterizedTest
-  @CsvSource({"17, 0", "order-42, 0", "schlüssel-ß-名, 10", "AAECAwQFBgcICQoLDA0ODw, 11"})
-  void partitionsOfTheDocumentationAreThoseOfKafka(String key, int partition) throws Exception {
-    assertThat(BuiltInPartitioner.partitionForKey(key.getBytes(UTF_8), 12)).isEqualTo(partition);
-    assertThat(documentation()).contains("| `" + key + "` | " + partition + " |");
   }
 
   private static String documentation() throws Exception {

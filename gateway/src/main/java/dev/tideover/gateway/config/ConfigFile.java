@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import dev.tideover.gateway.config.GatewayConfig.Admin;
 import dev.tideover.gateway.config.GatewayConfig.Http;
 import dev.tideover.gateway.config.GatewayConfig.Idempotency;
@@ -33,6 +34,7 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.yaml.snakeyaml.error.MarkedYAMLException;
 
 /** Reads the configuration file, YAML or JSON (which is YAML), into {@link GatewayConfig}. */
 public final class ConfigFile {
@@ -91,10 +93,12 @@ public final class ConfigFile {
       String text, String name, UnaryOperator<@Nullable String> environment) {
     JsonNode tree;
     try {
+      refuseAliases(text, name);
       tree = YAML.readTree(text);
     } catch (JsonProcessingException e) {
-      String where = e.getLocation() == null ? "" : ", line " + e.getLocation().getLineNr();
-      throw new ConfigException(name + where, "not YAML: " + firstLine(e.getOriginalMessage()));
+      throw notYaml(name, e);
+    } catch (IOException impossible) {
+      throw new AssertionError("reading from memory failed", impossible);
     }
     List<String> problems = new ArrayList<>();
     ConfigNode root = ConfigNode.root(tree, problems, environment);
@@ -103,6 +107,28 @@ public final class ConfigFile {
       throw new ConfigException(problems);
     }
     return config;
+  }
+
+  /** The tree would have an alias's name as if it were the value. */
+  private static void refuseAliases(String text, String name) throws IOException {
+    try (YAMLParser parser = (YAMLParser) YAML.createParser(text)) {
+      while (parser.nextToken() != null) {
+        if (parser.isCurrentAlias()) {
+          throw new ConfigException(
+              name + ", line " + parser.currentLocation().getLineNr(),
+              "found the alias *" + parser.getText() + ", expected a value: aliases are not read");
+        }
+      }
+    }
+  }
+
+  private static ConfigException notYaml(String name, JsonProcessingException e) {
+    if (e.getCause() instanceof MarkedYAMLException marked && marked.getProblemMark() != null) {
+      int line = marked.getProblemMark().getLine() + 1;
+      return new ConfigException(name + ", line " + line, "not YAML: " + marked.getProblem());
+    }
+    String where = e.getLocation() == null ? "" : ", line " + e.getLocation().getLineNr();
+    return new ConfigException(name + where, "not YAML: " + firstLine(e.getOriginalMessage()));
   }
 
   private static @Nullable GatewayConfig root(ConfigNode root) {

@@ -2,6 +2,7 @@ package dev.tideover.gateway.config;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +32,7 @@ public record GatewayConfig(
   private static final int MIN_SECRET_LENGTH = 16;
 
   public GatewayConfig {
-    services = Map.copyOf(new LinkedHashMap<>(services));
+    services = Collections.unmodifiableMap(new LinkedHashMap<>(services));
     if (secret != null && secret.length() < MIN_SECRET_LENGTH) {
       throw new ConfigException(
           "secret",
@@ -63,6 +64,22 @@ public record GatewayConfig(
             }
           }
         });
+  }
+
+  /** Without the secret: this text may reach a log. */
+  @Override
+  public String toString() {
+    return "GatewayConfig["
+        + kafka
+        + ", "
+        + http
+        + ", "
+        + admin
+        + (secret == null ? ", no secret, " : ", secret, ")
+        + replies
+        + ", "
+        + services
+        + "]";
   }
 
   private static void check(boolean condition, String path, String problem) {
@@ -105,11 +122,16 @@ public record GatewayConfig(
                 + "|linger\\.ms|batch\\.size|buffer\\.memory|compression\\.type"
                 + "|receive\\.buffer\\.bytes|send\\.buffer\\.bytes");
 
+    /**
+     * One login module with its options and nothing behind it: Kafka would load each of several.
+     * Quoted text ends with its line, as it does for Kafka's reader.
+     */
     private static final Pattern LOGIN_MODULE =
         Pattern.compile(
-            "\\s*org\\.apache\\.kafka\\.common\\.security"
-                + "\\.(plain\\.PlainLoginModule|scram\\.ScramLoginModule)\\s.*",
-            Pattern.DOTALL);
+            "\\s*+org\\.apache\\.kafka\\.common\\.security"
+                + "\\.(plain\\.PlainLoginModule|scram\\.ScramLoginModule)\\s++"
+                + "(required|requisite|sufficient|optional)"
+                + "(\\s++\\w++\\s*+=\\s*+(\"([^\"\\\\\\r\\n]|\\\\.)*+\"|[\\w.-]++))*+\\s*+;\\s*+");
 
     public Kafka {
       properties = Map.copyOf(properties);
@@ -130,7 +152,7 @@ public record GatewayConfig(
             check(
                 !name.equals("sasl.jaas.config") || LOGIN_MODULE.matcher(value).matches(),
                 path,
-                "expected Kafka's PlainLoginModule or ScramLoginModule");
+                "expected one login module, Kafka's PlainLoginModule or ScramLoginModule, and its options");
           });
     }
 

@@ -71,6 +71,11 @@ public final class Exchange {
     } catch (RequestTarget.IllegalTargetException e) {
       return rejected(Answer.Reason.BAD_TARGET, String.valueOf(e.getMessage()));
     }
+    String path = target.path();
+    if (path.equals(GatewayConfig.RESERVED_PATH)
+        || path.startsWith(GatewayConfig.RESERVED_PATH + "/")) {
+      return rejected(Answer.Reason.NO_ROUTE, "The gateway has no such resource.");
+    }
     Routes.Match match = shared.routes.match(inbound.method(), target);
     if (match instanceof Routes.Match.Found found) {
       return Future.succeededFuture(found.route());
@@ -91,17 +96,16 @@ public final class Exchange {
       return rejected(
           Answer.Reason.STOPPING, "The request was not stored; send it again, to another gateway.");
     }
-    wait = patience(route);
-    expires = route.expires(inbound.method()) && !inbound.respondAsync();
+    // A durable request needs no connection: answer 202 rather than turn it away. Then somebody may
+    // ask for its answer, so it must not expire.
+    boolean crowded = shared.waitingOf(route).get() >= route.waitingLimit();
+    wait = crowded ? Duration.ZERO : patience(route);
+    expires = route.expires(inbound.method()) && !inbound.respondAsync() && !crowded;
     return Future.succeededFuture(route);
   }
 
-  /** How long this client is kept: what it asks for, within what the route and the service give. */
+  /** How long this client is kept: what it asks for, within what the route gives. */
   private Duration patience(Route route) {
-    if (shared.waitingOf(route).get() >= route.waitingLimit()) {
-      // A durable request needs no connection: answer 202 rather than turn it away.
-      return Duration.ZERO;
-    }
     Duration asked = inbound.preferredWait();
     if (asked == null) {
       return inbound.respondAsync() ? Duration.ZERO : route.patience();
@@ -110,6 +114,7 @@ public final class Exchange {
   }
 
   private Future<Stored> read(Route route) {
+    String authority = inbound.authority();
     HttpFields fields = inbound.fields();
     String key = route.orderingKey(target, fields);
     if (key != null && key.length() > Route.MAX_KEY_LENGTH) {
@@ -119,10 +124,11 @@ public final class Exchange {
     }
     return inbound
         .body(route.maxBody())
-        .map(body -> new Stored(route, envelope(fields, key, body)));
+        .map(body -> new Stored(route, envelope(authority, fields, key, body)));
   }
 
-  private RequestEnvelope envelope(HttpFields fields, @Nullable String key, byte[] body) {
+  private RequestEnvelope envelope(
+      String authority, HttpFields fields, @Nullable String key, byte[] body) {
     RequestId id = RequestId.random();
     Instant now = shared.clock.instant();
     return new RequestEnvelope(
@@ -142,7 +148,7 @@ public final class Exchange {
         inbound.method(),
         target.pathAndQuery(),
         inbound.scheme(),
-        inbound.authority(),
+        authority,
         fields,
         body);
   }
@@ -176,7 +182,7 @@ public final class Exchange {
     if (result instanceof Append.Acknowledged) {
       waiting.acknowledged = true;
       if (shared.nanoTime.getAsLong() - waiting.deadline >= 0) {
-        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(true));
+        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(true, false));
       }
     } else if (result instanceof Append.Refused refused) {
       shared.problems.add(refused);
@@ -188,7 +194,7 @@ public final class Exchange {
                   "Nothing of the request was stored; it is safe to send it again.")));
     } else if (result instanceof Append.Unknown unknown) {
       shared.problems.add(unknown);
-      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
+      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false, false));
     }
   }
 
@@ -206,8 +212,10 @@ public final class Exchange {
                 return with.answer();
               }
               String token = shared.signer.write(new StatusToken(waiting.id, acceptedAt));
-              return ((Waiter.Ending.TimeIsUp) ending).acknowledged()
-                  ? new Answer.Accepted(waiting.id, token, timeout || mayExpire, mayExpire)
+              Waiter.Ending.TimeIsUp over = (Waiter.Ending.TimeIsUp) ending;
+              boolean expired = mayExpire && !over.early();
+              return over.acknowledged()
+                  ? new Answer.Accepted(waiting.id, token, timeout || expired, expired)
                   : new Answer.Unknown(waiting.id, token);
             });
   }

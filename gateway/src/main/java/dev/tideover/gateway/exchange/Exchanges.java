@@ -105,12 +105,13 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   }
 
   private static Answer found(ReplyReader.Found found, RequestId id) {
-    if (found instanceof ReplyReader.Found.Reply reply) {
+    // Another's reply stands there if the topic was made anew: then this one is gone.
+    if (found instanceof ReplyReader.Found.Reply reply && reply.reply().id().equals(id)) {
       return new Answer.Replied(reply.reply());
     }
-    return found instanceof ReplyReader.Found.Gone
-        ? new Answer.Rejected(Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.")
-        : new Answer.Unreadable(id);
+    return found instanceof ReplyReader.Found.Unreadable
+        ? new Answer.Unreadable(id)
+        : new Answer.Rejected(Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.");
   }
 
   private static Answer unreadableNow(Throwable failure) {
@@ -130,7 +131,9 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   /** On the feed's thread. The place first: a client that is answered may ask for it at once. */
   @Override
   public void onReply(ReplyEnvelope reply, int partition, long offset) {
-    index.put(reply.id(), partition, offset);
+    if (!waiters.contradicts(reply)) {
+      index.put(reply.id(), partition, offset);
+    }
     waiters.reply(reply);
   }
 

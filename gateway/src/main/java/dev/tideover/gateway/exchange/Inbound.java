@@ -15,6 +15,7 @@ public interface Inbound {
 
   String scheme();
 
+  /** Fails with {@link RejectedException} where the client addressed no one host. */
   String authority();
 
   /** End-to-end fields only; fails with {@link RejectedException} for one that can't be read. */

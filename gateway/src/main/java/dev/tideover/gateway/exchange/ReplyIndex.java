@@ -36,8 +36,14 @@ final class ReplyIndex {
     this.old = new Table(capacity);
   }
 
-  /** Remembers a place; a later one for the same id replaces it. */
+  /**
+   * Remembers a place. The first one of an id stands: a handler that ran twice may have replied
+   * twice, and who asks twice is to get the same answer.
+   */
   synchronized void put(RequestId id, int partition, long offset) {
+    if (get(id) != null) {
+      return;
+    }
     if (young.size == capacity) {
       Table forgotten = old;
       old = young;

@@ -61,7 +61,11 @@ final class Waiter {
     /** An answer from Kafka: the reply, or that the request was not or maybe not written. */
     record With(Answer answer) implements Ending {}
 
-    /** The time is up, or the gateway is stopping. */
-    record TimeIsUp(boolean acknowledged) implements Ending {}
+    /**
+     * No reply came.
+     *
+     * @param early true where the gateway is stopping: the time is not up, so nothing has expired
+     */
+    record TimeIsUp(boolean acknowledged, boolean early) implements Ending {}
   }
 }

@@ -37,13 +37,19 @@ final class Waiters {
     return mine;
   }
 
+  /** Whether this reply answers another request than the one that waits under its id. */
+  boolean contradicts(ReplyEnvelope reply) {
+    Waiter waiter = waiting.get(reply.id());
+    return waiter != null && !waiter.fingerprint.equals(reply.fingerprint());
+  }
+
   /** Ends the wait for this reply, if there is one. */
   void reply(ReplyEnvelope reply) {
     Waiter waiter = waiting.get(reply.id());
     if (waiter == null) {
       return;
     }
-    if (!waiter.fingerprint.equals(reply.fingerprint())) {
+    if (contradicts(reply)) {
       LOG.error(
           "A reply under the id {} answers another request than the one that waits; ignored. "
               + "Somebody writes replies that are not the service's",
@@ -66,15 +72,15 @@ final class Waiters {
     for (Waiter waiter : waiting.values()) {
       long over = now - waiter.deadline;
       if (over >= 0 && (waiter.acknowledged || over >= ACKNOWLEDGEMENT_GRACE.toNanos())) {
-        end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged));
+        end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, false));
       }
     }
   }
 
-  /** Ends all waits now. */
+  /** Ends all waits now, before their time. */
   void endAll() {
     for (Waiter waiter : waiting.values()) {
-      end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged));
+      end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, true));
     }
   }
 

@@ -65,12 +65,20 @@ final class FieldRules {
     return fields.build();
   }
 
-  /** Writes a reply's fields that pass into a response. */
+  /**
+   * Writes a reply's fields that pass into a response.
+   *
+   * @param keepLength whether the service's own Content-Length is kept, if it is one
+   */
   static void copy(HttpFields fields, boolean keepLength, MultiMap headers) {
     Set<String> named = named(fields.all("connection"));
     fields.forEach(
         (name, value) -> {
-          if (passes(name, named) && (keepLength || !name.equals("content-length"))) {
+          if (name.equals("content-length")) {
+            if (keepLength && isLength(value)) {
+              headers.set(name, value);
+            }
+          } else if (passes(name, named)) {
             headers.add(name, toBytes(value));
           }
         });
@@ -94,6 +102,12 @@ final class FieldRules {
       }
     }
     return names;
+  }
+
+  private static boolean isLength(String text) {
+    return !text.isEmpty()
+        && text.length() <= 18
+        && text.chars().allMatch(c -> c >= '0' && c <= '9');
   }
 
   private static boolean isAscii(String text) {

@@ -13,6 +13,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -46,9 +47,6 @@ public final class HttpFront extends VerticleBase {
   public Future<?> start() {
     HttpServerOptions options =
         new HttpServerOptions()
-            .setHost(config.host())
-            // The same free port for all instances, where any will do.
-            .setPort(config.port() == 0 ? -1 : config.port())
             .setMaxInitialLineLength(MAX_REQUEST_LINE)
             .setMaxHeaderSize(MAX_FIELDS)
             .setHttp2ClearTextEnabled(false)
@@ -62,7 +60,11 @@ public final class HttpFront extends VerticleBase {
             .invalidRequestHandler(this::refuse)
             .requestHandler(this::handle);
     server = created;
-    return created.listen();
+    return created.listen(
+        config.port() == 0
+            // The same free port for all instances.
+            ? SocketAddress.sharedRandomPort(1, config.host())
+            : SocketAddress.inetSocketAddress(config.port(), config.host()));
   }
 
   /** The port it listens on. */
@@ -82,8 +84,14 @@ public final class HttpFront extends VerticleBase {
           request,
           new Answer.Rejected(
               Answer.Reason.METHOD_NOT_ALLOWED, request.method().name() + " can't be buffered."));
-    } else if (request.uri().startsWith(Responder.STATUS_PATH)) {
-      status(request);
+      return;
+    }
+    String target = InboundRequest.originForm(request.uri());
+    if (target.startsWith(Responder.STATUS_PATH)) {
+      int query = target.indexOf('?');
+      status(
+          request,
+          target.substring(Responder.STATUS_PATH.length(), query < 0 ? target.length() : query));
     } else {
       exchange(request);
     }
@@ -109,7 +117,7 @@ public final class HttpFront extends VerticleBase {
                 });
   }
 
-  private void status(HttpServerRequest request) {
+  private void status(HttpServerRequest request, String token) {
     if (!request.method().equals(HttpMethod.GET) && !request.method().equals(HttpMethod.HEAD)) {
       finish(
           request,
@@ -119,7 +127,6 @@ public final class HttpFront extends VerticleBase {
               java.util.Set.of("GET", "HEAD")));
       return;
     }
-    String token = request.path().substring(Responder.STATUS_PATH.length());
     var unused = exchanges.status(token, context).onSuccess(answer -> finish(request, answer));
   }
 

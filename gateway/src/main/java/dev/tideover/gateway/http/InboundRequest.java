@@ -8,8 +8,9 @@ import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.net.HostAndPort;
+import io.vertx.core.http.HttpVersion;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A request of Vert.x as the exchange takes it. Lives on the connection's event loop. */
@@ -34,16 +35,33 @@ final class InboundRequest implements Inbound {
     return request.method().name();
   }
 
-  /** Origin-form; the absolute form (RFC 9112 section 3.2.2) is cut down to it. */
   @Override
   public String target() {
-    String uri = request.uri();
-    int scheme = uri.indexOf("://");
-    if (uri.startsWith("/") || scheme < 0) {
+    return originForm(request.uri());
+  }
+
+  /** Path and query; the absolute form (RFC 9112 section 3.2.2) is cut down to them. */
+  static String originForm(String uri) {
+    int authority = authorityStart(uri);
+    if (authority < 0) {
       return uri;
     }
-    int path = uri.indexOf('/', scheme + 3);
-    return path < 0 ? "/" : uri.substring(path);
+    String rest = uri.substring(authorityEnd(uri, authority));
+    return rest.startsWith("/") ? rest : "/" + rest;
+  }
+
+  /** Where the authority of an absolute form begins; negative for any other form. */
+  private static int authorityStart(String uri) {
+    int colon = uri.indexOf("://");
+    return uri.startsWith("/") || colon <= 0 ? -1 : colon + 3;
+  }
+
+  private static int authorityEnd(String uri, int start) {
+    int end = start;
+    while (end < uri.length() && "/?#".indexOf(uri.charAt(end)) < 0) {
+      end++;
+    }
+    return end;
   }
 
   @Override
@@ -51,13 +69,30 @@ final class InboundRequest implements Inbound {
     return request.isSSL() ? "https" : "http";
   }
 
+  /** One host that has one reading; RFC 9112 section 3.2 wants a 400 for anything else. */
   @Override
   public String authority() {
-    HostAndPort authority = request.authority();
-    if (authority == null) {
-      return "";
+    List<String> hosts = request.headers().getAll("host");
+    if (hosts.size() > 1 || hosts.isEmpty() && request.version() == HttpVersion.HTTP_1_1) {
+      throw badHost("A request of HTTP/1.1 has one Host field.");
     }
-    return authority.port() < 0 ? authority.host() : authority.host() + ":" + authority.port();
+    String host = hosts.isEmpty() ? "" : hosts.get(0);
+    for (int i = 0; i < host.length(); i++) {
+      char c = host.charAt(i);
+      if (c <= ' ' || c >= 0x7F || "@/\\?#\"<>^`{|}".indexOf(c) >= 0) {
+        throw badHost("The Host field is not a host and perhaps a port.");
+      }
+    }
+    String uri = request.uri();
+    int start = authorityStart(uri);
+    if (start >= 0 && !uri.substring(start, authorityEnd(uri, start)).equalsIgnoreCase(host)) {
+      throw badHost("The request target names another host than the Host field does.");
+    }
+    return host;
+  }
+
+  private static RejectedException badHost(String detail) {
+    return new RejectedException(Answer.Reason.BAD_FIELD, detail);
   }
 
   @Override

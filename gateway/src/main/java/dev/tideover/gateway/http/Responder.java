@@ -74,7 +74,11 @@ final class Responder {
                   "All attempts failed; the request is kept in the dead-letter topic.",
                   false,
                   "dead"));
-      case EXPIRED -> problem(request, reply.id(), expired());
+      case EXPIRED ->
+          problem(
+              request,
+              reply.id(),
+              expired("No service took it within its wait; it did not run and will not."));
       case CANCELLED ->
           problem(
               request,
@@ -121,7 +125,7 @@ final class Responder {
     if (head || noContent) {
       if (status == 205) {
         headers.set("Content-Length", "0");
-      } else if (head && !headers.contains("content-length")) {
+      } else if (head && !noContent && !headers.contains("content-length")) {
         headers.set("Content-Length", Integer.toString(reply.body().length));
       }
       return response.end();
@@ -139,14 +143,8 @@ final class Responder {
         "completed");
   }
 
-  private static Problem expired() {
-    return new Problem(
-        504,
-        "expired",
-        "The request expired",
-        "No service took it within its wait; it did not run and will not.",
-        true,
-        "accepted");
+  private static Problem expired(String detail) {
+    return new Problem(504, "expired", "The request expired", detail, true, "accepted");
   }
 
   private static Future<Void> accepted(Answer.Accepted accepted, HttpServerRequest request) {
@@ -157,7 +155,9 @@ final class Responder {
     }
     Problem late =
         accepted.expired()
-            ? expired()
+            ? expired(
+                "No reply came within its wait. A service that has not begun it will skip it; one"
+                    + " that has may still finish it.")
             : new Problem(
                 504,
                 "late",

@@ -55,7 +55,7 @@ public final class Topics {
       List<NewTopic> missing = missing(wanted, present);
       if (!missing.isEmpty()) {
         create(admin, missing);
-        awaitLeaders(admin, missing);
+        awaitLeaders(admin, wanted, missing);
         present.putAll(describe(admin, wanted));
       }
       check(wanted, present, sizes(admin, wanted));
@@ -180,7 +180,7 @@ public final class Topics {
    * producer's first batch to a partition and then takes the second, it takes the first no more
    * (KAFKA-15591).
    */
-  private static void awaitLeaders(Admin admin, List<NewTopic> created)
+  private static void awaitLeaders(Admin admin, List<Wanted> wanted, List<NewTopic> created)
       throws InterruptedException, ExecutionException, TimeoutException {
     Map<TopicPartition, OffsetSpec> partitions = new HashMap<>();
     for (NewTopic topic : created) {
@@ -188,7 +188,26 @@ public final class Topics {
         partitions.put(new TopicPartition(topic.name(), partition), OffsetSpec.latest());
       }
     }
-    admin.listOffsets(partitions).all().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    long start = System.nanoTime();
+    while (true) {
+      try {
+        if (describe(admin, wanted).size() == wanted.size()) {
+          admin.listOffsets(partitions).all().get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+          return;
+        }
+      } catch (ExecutionException e) {
+        // This call does not wait for a topic that the broker it asks hasn't learnt of.
+        if (!(e.getCause() instanceof UnknownTopicOrPartitionException)) {
+          throw e;
+        }
+      }
+      if (System.nanoTime() - start > LIMIT.toNanos()) {
+        throw new TimeoutException(
+            "not every partition had a leader within " + LIMIT.toSeconds() + " s");
+      }
+      // Nothing tells when a broker has learnt of a topic; ask again shortly.
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
   }
 
   private static Map<String, Long> sizes(Admin admin, List<Wanted> wanted)

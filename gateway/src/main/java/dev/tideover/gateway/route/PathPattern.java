@@ -7,8 +7,8 @@ import java.util.List;
  * none. Literal segments compare as they stand in canonical paths. Immutable.
  *
  * <p>Patterns order from the more to the less specific: at the first segment where two differ a
- * literal comes before {@code *} and that before {@code **}. So which route takes a request does
- * not depend on the order in the file.
+ * literal comes before {@code *}, that before the pattern's end, and that before {@code **}. So
+ * which route takes a request does not depend on the order in the file.
  */
 record PathPattern(List<String> segments) implements Comparable<PathPattern> {
 
@@ -73,20 +73,25 @@ record PathPattern(List<String> segments) implements Comparable<PathPattern> {
 
   @Override
   public int compareTo(PathPattern other) {
-    for (int i = 0; i < Math.min(segments.size(), other.segments.size()); i++) {
-      int order = Integer.compare(rank(segments.get(i)), rank(other.segments.get(i)));
+    for (int i = 0; i < Math.max(segments.size(), other.segments.size()); i++) {
+      int order = Integer.compare(rank(i), other.rank(i));
       if (order == 0) {
+        // Equal ranks: both have the segment, since two patterns of which both ended are equal.
         order = segments.get(i).compareTo(other.segments.get(i));
       }
       if (order != 0) {
         return order;
       }
     }
-    return Integer.compare(other.segments.size(), segments.size());
+    return 0;
   }
 
-  private static int rank(String segment) {
-    return segment.equals(REST) ? 2 : segment.equals(ONE) ? 1 : 0;
+  private int rank(int index) {
+    if (index >= segments.size()) {
+      return 2;
+    }
+    String segment = segments.get(index);
+    return segment.equals(REST) ? 3 : segment.equals(ONE) ? 1 : 0;
   }
 
   @Override

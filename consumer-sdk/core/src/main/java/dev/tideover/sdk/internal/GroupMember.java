@@ -23,6 +23,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +38,6 @@ final class GroupMember {
 
   private static final Logger log = LoggerFactory.getLogger(GroupMember.class);
 
-  private static final Duration COMMIT_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration LEAVE_TIMEOUT = Duration.ofSeconds(5);
   private static final long FIRST_BACKOFF = 100;
   private static final long MAX_BACKOFF = 1_000;
@@ -220,37 +220,50 @@ final class GroupMember {
     consumer.commitAsync(
         offsets(snapshot),
         (offsets, failure) -> {
-          if (failure != null) {
-            commitFailed(failure);
+          if (failure instanceof RebalanceInProgressException) {
+            log.debug("The group is rebalancing, the commit is made after it");
+          } else if (failure != null) {
+            commitFailed(failure.toString());
           }
           callback.accept(failure);
         });
   }
 
-  /** Commits and waits for it, at most some seconds. Returns whether Kafka has it. */
-  boolean commitAndWait(CommitSnapshot snapshot) {
-    long deadline = nanoTime.getAsLong() + COMMIT_TIMEOUT.toNanos();
+  /** How a commit went. */
+  enum CommitResult {
+    /** Kafka has it. */
+    DONE,
+    /** Not now: the group is between two generations. Polling ends that. */
+    REBALANCING,
+    /** Not at all. */
+    FAILED
+  }
+
+  /** Commits and waits for it, at most until the deadline. */
+  CommitResult commitAndWait(CommitSnapshot snapshot, long deadline) {
     while (true) {
       try {
         long left = Math.max(0, deadline - nanoTime.getAsLong());
         consumer.commitSync(offsets(snapshot), Duration.ofNanos(left));
-        return true;
+        return CommitResult.DONE;
       } catch (WakeupException meantForPoll) {
         // Came too late for the poll it was meant for, so it is spent here. The owner looks into
         // its mailbox before it polls again, so nothing is missed.
         log.trace("A late wake-up met a commit, which is repeated");
+      } catch (RebalanceInProgressException notNow) {
+        return CommitResult.REBALANCING;
       } catch (KafkaException failure) {
-        commitFailed(failure);
-        return false;
+        commitFailed(failure.toString());
+        return CommitResult.FAILED;
       }
     }
   }
 
-  private static void commitFailed(Exception failure) {
+  static void commitFailed(String reason) {
     log.warn(
         "Offsets weren't committed: {}. Nothing is lost; requests that were handled since the last"
             + " commit are handled again if their partition moves before the next one.",
-        failure.toString());
+        reason);
   }
 
   private static Map<TopicPartition, OffsetAndMetadata> offsets(CommitSnapshot snapshot) {

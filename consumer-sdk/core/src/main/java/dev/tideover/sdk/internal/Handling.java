@@ -91,6 +91,10 @@ final class Handling {
 
   private void run(Work<Delivery> work) {
     try {
+      if (!work.tryStart()) {
+        mailbox.givenBack(work);
+        return;
+      }
       Delivery delivery = work.payload();
       switch (delivery.next) {
         case HANDLE -> handle(work, delivery);
@@ -109,10 +113,6 @@ final class Handling {
 
   private void handle(Work<Delivery> work, Delivery delivery) {
     RequestEnvelope request = delivery.envelope();
-    if (!work.mayStart()) {
-      mailbox.givenBack(work);
-      return;
-    }
     Instant deadline = request.deadline();
     if (deadline != null && !clock.instant().isBefore(deadline)) {
       delivery.answer(ended(delivery, ReplyOutcome.EXPIRED));
@@ -165,7 +165,7 @@ final class Handling {
     } else if (outcome instanceof DeadLetter dead) {
       delivery.bury("rejected", dead.reason());
       bury(work, delivery);
-    } else if (!work.mayStart()) {
+    } else if (work.closing()) {
       // It failed while the service shuts down or the partition moves: pools and files may be
       // closed already. That is no fault of the request's and costs it no attempt.
       mailbox.givenBack(work);

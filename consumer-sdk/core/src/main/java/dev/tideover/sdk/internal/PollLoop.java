@@ -38,6 +38,7 @@ final class PollLoop {
   private static final long COMMIT_INTERVAL = TimeUnit.SECONDS.toNanos(1);
   private static final int COMMIT_COMPLETIONS = 1_000;
   private static final long COMMIT_LOST = TimeUnit.SECONDS.toNanos(30);
+  private static final long COMMIT_BUDGET = TimeUnit.SECONDS.toNanos(5);
   private static final long REVOKE_BUDGET = TimeUnit.SECONDS.toNanos(5);
 
   /** The longest poll while all is quiet, while something is out, and while a window is full. */
@@ -224,7 +225,11 @@ final class PollLoop {
         lanes.end(message.work());
         completions++;
       }
-      case AGAIN -> lanes.again(message.work(), nanoTime.getAsLong() + message.delayNanos());
+      case AGAIN -> {
+        Work<Delivery> work = message.work();
+        boolean anew = work.payload().next == Delivery.Step.HANDLE;
+        lanes.again(work, nanoTime.getAsLong() + message.delayNanos(), anew);
+      }
       case GIVEN_BACK -> lanes.giveBack(message.work());
     }
   }
@@ -267,10 +272,36 @@ final class PollLoop {
         });
   }
 
-  private void commitAndWait() {
-    CommitSnapshot snapshot = lanes.snapshot();
-    if (!snapshot.isEmpty() && member.commitAndWait(snapshot)) {
-      lanes.committed(snapshot);
+  /**
+   * Commits and waits for it, at most some seconds; what fails is handled again by the next owner.
+   *
+   * @param mayPoll whether to poll the group out of a rebalance that it is in. Each try is with a
+   *     new snapshot, since such a poll can take partitions away, and an offset of a partition that
+   *     others have by now must not be committed
+   */
+  private void commitAndWait(boolean mayPoll) throws InterruptedException {
+    long deadline = nanoTime.getAsLong() + COMMIT_BUDGET;
+    while (true) {
+      CommitSnapshot snapshot = lanes.snapshot();
+      if (snapshot.isEmpty()) {
+        return;
+      }
+      switch (member.commitAndWait(snapshot, deadline)) {
+        case DONE -> {
+          lanes.committed(snapshot);
+          return;
+        }
+        case FAILED -> {
+          return;
+        }
+        case REBALANCING -> {
+          if (!mayPoll || nanoTime.getAsLong() - deadline >= 0) {
+            GroupMember.commitFailed("the group is rebalancing");
+            return;
+          }
+          poll().forEach(this::receive);
+        }
+      }
     }
   }
 
@@ -293,8 +324,8 @@ final class PollLoop {
   }
 
   /**
-   * Starts nothing more, waits for what is out, commits. Goes on polling meanwhile, so that the
-   * group doesn't take this member for dead.
+   * Starts nothing more but what a commit of the finished needs, waits for what is out, commits.
+   * Goes on polling meanwhile, so that the group doesn't take this member for dead.
    *
    * @param budget how long to wait for what is out, in nanoseconds
    */
@@ -304,11 +335,12 @@ final class PollLoop {
     member.pauseAll();
     flow();
     long deadline = nanoTime.getAsLong() + budget;
-    while (lanes.busy() > 0 && nanoTime.getAsLong() - deadline < 0) {
+    while (!lanes.drained(lanes.partitions()) && nanoTime.getAsLong() - deadline < 0) {
+      start();
       poll().forEach(this::receive);
       settle();
     }
-    commitAndWait();
+    commitAndWait(true);
   }
 
   /** Gives up what is left and leaves the group. */
@@ -338,19 +370,18 @@ final class PollLoop {
       lanes.close(partitions);
       long deadline = nanoTime.getAsLong() + REVOKE_BUDGET;
       try {
-        while (lanes.busy(partitions) > 0) {
-          long left = deadline - nanoTime.getAsLong();
-          Message message = left <= 0 ? null : mailbox.poll(left);
-          if (message == null) {
-            break;
-          }
-          apply(message);
+        while (!lanes.drained(partitions) && nanoTime.getAsLong() - deadline < 0) {
           start();
+          long left = deadline - nanoTime.getAsLong();
+          Message message = mailbox.poll(Math.min(left, lanes.untilNextTick(nanoTime.getAsLong())));
+          if (message != null) {
+            apply(message);
+          }
         }
+        commitAndWait(false);
       } catch (InterruptedException stop) {
         Thread.currentThread().interrupt();
       }
-      commitAndWait();
       giveUp(partitions);
     }
 

@@ -15,12 +15,16 @@ import org.jspecify.annotations.Nullable;
 final class Assignment<W> {
 
   static final long NONE = -1;
+  static final long OPEN = Long.MAX_VALUE;
 
   final TopicPartition partition;
   final Map<Object, Lane<W>> lanes = new HashMap<>();
 
-  /** Written by the owner thread, read by all: whether its requests may be started. */
-  volatile boolean open = true;
+  /**
+   * The last offset whose request may be started. Written by the owner thread, read by all; changes
+   * only from {@link #OPEN} to a number, and to lower ones.
+   */
+  volatile long fence = OPEN;
 
   /** False once it has been taken away. */
   boolean live = true;
@@ -66,6 +70,39 @@ final class Assignment<W> {
     unfinished++;
     unfinishedBytes += bytes;
     return work;
+  }
+
+  /**
+   * From now on only those requests may start without which what is done already couldn't be
+   * committed: the ones before the last that has begun or ended. But none behind one that waits for
+   * another attempt, since that one won't get it here and holds the commit up.
+   */
+  void close() {
+    fence = NONE; // what hasn't begun by now doesn't, so the look at what has is exact
+    long last = NONE;
+    long failing = OPEN;
+    for (Work<W> work : offsets) {
+      if (work.state == Work.State.TERMINAL || work.started) {
+        last = work.offset;
+      } else if (work.state == Work.State.WAITING && failing == OPEN) {
+        failing = work.offset;
+      }
+    }
+    fence = Math.min(last, failing - 1);
+  }
+
+  boolean isOpen() {
+    return fence == OPEN;
+  }
+
+  /** Whether a request may start, as far as its partition is concerned. */
+  boolean admits(Work<W> work) {
+    return work.offset <= fence || work.started;
+  }
+
+  /** Whether all that is out has come back and all that may start has ended. */
+  boolean drained() {
+    return busy == 0 && (offsets.isEmpty() || offsets.peek().offset > fence);
   }
 
   void end(Work<W> work) {

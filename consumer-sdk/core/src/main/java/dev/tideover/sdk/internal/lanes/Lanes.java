@@ -52,15 +52,29 @@ public final class Lanes<W> {
     assignments.put(partition, new Assignment<>(partition));
   }
 
-  /** Nothing of these partitions may start any more; what is out may still end. For good. */
+  /**
+   * These partitions are about to be given up: takes no further records, and gives out only what
+   * has to end so that what has ended can be committed. For good.
+   */
   public void close(Collection<TopicPartition> partitions) {
     for (TopicPartition partition : partitions) {
       Assignment<W> assignment = assignments.get(partition);
-      if (assignment != null) {
-        assignment.open = false;
-        forget(assignment);
+      if (assignment != null && assignment.isOpen()) {
+        assignment.close();
+        forgetWhatMayNotStart(assignment);
       }
     }
+  }
+
+  /** Whether all of these partitions are closed and as far as they get. */
+  public boolean drained(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      Assignment<W> assignment = assignments.get(partition);
+      if (assignment != null && !assignment.drained()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
@@ -73,9 +87,10 @@ public final class Lanes<W> {
     for (TopicPartition partition : partitions) {
       Assignment<W> assignment = assignments.remove(partition);
       if (assignment != null) {
-        assignment.open = false;
+        assignment.fence = Assignment.NONE;
         assignment.live = false;
-        forget(assignment);
+        ready.removeIf(work -> work.assignment == assignment);
+        waiting.removeIf(work -> work.assignment == assignment);
         busy -= assignment.busy;
         assignment.addBusyTo(stale);
       }
@@ -94,7 +109,7 @@ public final class Lanes<W> {
   /** Whether records of this partition are taken. */
   public boolean takes(TopicPartition partition) {
     Assignment<W> assignment = assignments.get(partition);
-    return assignment != null && assignment.open && !assignment.stopped;
+    return assignment != null && assignment.isOpen() && !assignment.stopped;
   }
 
   /**
@@ -107,7 +122,7 @@ public final class Lanes<W> {
   public boolean receive(
       TopicPartition partition, long offset, @Nullable Object key, int bytes, W payload) {
     Assignment<W> assignment = assignments.get(partition);
-    if (assignment == null || !assignment.open || assignment.stopped) {
+    if (assignment == null || !takes(partition)) {
       return false;
     }
     Work<W> work = assignment.receive(offset, key, bytes, payload);
@@ -161,7 +176,7 @@ public final class Lanes<W> {
     Work<W> next = lane.queue.peek();
     if (next == null) {
       work.assignment.lanes.remove(lane.key);
-    } else if (work.assignment.open) {
+    } else if (work.assignment.admits(next)) {
       ready.add(next);
     }
   }
@@ -170,27 +185,49 @@ public final class Lanes<W> {
    * Came back and has to be worked on again, in its place and not before its time.
    *
    * @param due nanoseconds
+   * @param anew whether it starts from the beginning, so that it is as if it hadn't started
    */
-  public void again(Work<W> work, long due) {
+  public void again(Work<W> work, long due, boolean anew) {
     if (!comesBack(work)) {
       return;
     }
+    if (anew) {
+      work.started = false;
+    }
     work.state = Work.State.WAITING;
     work.due = due;
-    if (work.assignment.open) {
+    if (work.assignment.isOpen() || work.started) {
       waiting.add(work);
+    } else {
+      leaveBehind(work);
     }
   }
 
-  /** Came back without having been begun. */
+  /** Came back without having been begun, or given up. */
   public void giveBack(Work<W> work) {
     if (!comesBack(work)) {
       return;
     }
+    boolean failed = work.started;
+    work.started = false;
     work.state = Work.State.QUEUED;
-    if (work.assignment.open) {
+    if (failed && !work.assignment.isOpen()) {
+      leaveBehind(work);
+    } else if (work.assignment.admits(work)) {
       ready.addFirst(work);
     }
+  }
+
+  /** It won't end here, so the commit won't pass it, and there is no use in starting later ones. */
+  private void leaveBehind(Work<W> work) {
+    Assignment<W> assignment = work.assignment;
+    assignment.fence = Math.min(assignment.fence, work.offset - 1);
+    forgetWhatMayNotStart(assignment);
+  }
+
+  private void forgetWhatMayNotStart(Assignment<W> assignment) {
+    ready.removeIf(work -> work.assignment == assignment && !assignment.admits(work));
+    waiting.removeIf(work -> work.assignment == assignment && !work.started);
   }
 
   /** Gives their turn to those whose time has come. */
@@ -231,16 +268,6 @@ public final class Lanes<W> {
   /** How many requests are out. */
   public int busy() {
     return busy;
-  }
-
-  /** How many requests of these partitions are out. */
-  public int busy(Collection<TopicPartition> partitions) {
-    int sum = 0;
-    for (TopicPartition partition : partitions) {
-      Assignment<W> assignment = assignments.get(partition);
-      sum += assignment == null ? 0 : assignment.busy;
-    }
-    return sum;
   }
 
   /** The partitions that are ours. */
@@ -309,10 +336,5 @@ public final class Lanes<W> {
     work.assignment.busy--;
     busy--;
     return true;
-  }
-
-  private void forget(Assignment<W> assignment) {
-    ready.removeIf(work -> work.assignment == assignment);
-    waiting.removeIf(work -> work.assignment == assignment);
   }
 }

@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * One received request on its way to its end.
  *
  * <p>{@link Lanes} and its owner thread write it. Other threads may call {@link #payload}, {@link
- * #mayStart} and {@link #awaited} while the work is theirs to do, and hand it back to the owner.
+ * #tryStart}, {@link #closing} and {@link #awaited} while the work is theirs to do, and hand it
+ * back to the owner.
  */
 public final class Work<W> {
 
@@ -39,6 +40,12 @@ public final class Work<W> {
   private @Nullable W payload;
   private volatile boolean awaited;
 
+  /**
+   * Whether its handling has begun. Written by whoever has the work; the owner looks when it closes
+   * the partition.
+   */
+  volatile boolean started;
+
   Work(Assignment<W> assignment, long offset, @Nullable Lane<W> lane, int bytes, W payload) {
     this.assignment = assignment;
     this.offset = offset;
@@ -53,12 +60,24 @@ public final class Work<W> {
   }
 
   /**
-   * Whether it may be begun still: false once its partition is being given up. Any thread.
+   * Asks to start it. Any thread; only while the work is its own.
    *
-   * <p>It can turn false right after the answer; that start then counts as one that ran before.
+   * @return false if its partition is being given up and this request isn't needed any more: then
+   *     give it back. True always, once it has been true
    */
-  public boolean mayStart() {
-    return assignment.open;
+  public boolean tryStart() {
+    if (!started) {
+      // First the mark, then the look; Assignment.close() does it the other way round. So either
+      // it sees the mark or this sees the fence.
+      started = true;
+      started = offset <= assignment.fence;
+    }
+    return started;
+  }
+
+  /** Whether its partition is being given up. Any thread. */
+  public boolean closing() {
+    return assignment.fence != Assignment.OPEN;
   }
 
   /** Whether another request waits for the end of this one. Any thread. */

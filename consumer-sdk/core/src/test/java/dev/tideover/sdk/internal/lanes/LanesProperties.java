@@ -44,6 +44,14 @@ class LanesProperties {
     private final long[] position = new long[PARTITIONS];
     private final long[] committed = new long[PARTITIONS];
     private final boolean[] closed = new boolean[PARTITIONS];
+
+    /** Something of a closed partition failed, so its commit is held up. */
+    private final boolean[] leftBehind = new boolean[PARTITIONS];
+
+    /** The last offset that had begun or ended when its partition was closed. */
+    private final long[] lastAtClose = new long[PARTITIONS];
+
+    private final Set<Work<Entry>> started = new HashSet<>();
     private final Set<Integer> held = new HashSet<>();
 
     /** Everything that ever ended, whoever held its partition. */
@@ -51,6 +59,12 @@ class LanesProperties {
 
     /** Received under the present assignment of its partition. */
     private final Map<Integer, List<Entry>> received = new HashMap<>();
+
+    /** Ended under the present assignment. */
+    private final Map<Integer, Set<Entry>> endedNow = new HashMap<>();
+
+    /** Sent back for another attempt; some have come out again since. */
+    private final List<Work<Entry>> retried = new ArrayList<>();
 
     private final Map<Work<Entry>, Entry> out = new HashMap<>();
     private final List<Work<Entry>> order = new ArrayList<>();
@@ -66,7 +80,7 @@ class LanesProperties {
     void step(int number) {
       int partition = number % PARTITIONS;
       int choice = number / 100;
-      int action = number % 16;
+      int action = number % 18;
       switch (action) {
         case 0, 1, 2, 3 -> receive(partition, choice);
         case 4, 5, 6 -> next();
@@ -76,6 +90,7 @@ class LanesProperties {
         case 12 -> tick(choice);
         case 13 -> commit();
         case 14 -> staleResult(choice);
+        case 15, 16 -> startOne(choice);
         default -> rebalance(partition, choice);
       }
       check();
@@ -105,7 +120,9 @@ class LanesProperties {
       Work<Entry> work = lanes.next();
       Entry entry = work.payload();
       assertThat(held).contains(entry.partition());
-      assertThat(closed[entry.partition()]).isFalse();
+      if (closed[entry.partition()]) {
+        assertThat(entry.offset()).isLessThanOrEqualTo(lastAtClose[entry.partition()]);
+      }
       assertThat(out).doesNotContainValue(entry);
       if (entry.key() != 0) {
         for (Entry earlier : received.get(entry.partition())) {
@@ -120,26 +137,64 @@ class LanesProperties {
       order.add(work);
     }
 
+    /** A worker asks to start what it has. */
+    private void start(Work<Entry> work) {
+      Entry entry = out.get(work);
+      boolean allowed = work.tryStart();
+      if (closed[entry.partition()]) {
+        assertThat(allowed && entry.offset() > lastAtClose[entry.partition()]).isFalse();
+      } else {
+        assertThat(allowed).isTrue();
+      }
+      if (allowed) {
+        started.add(work);
+      }
+    }
+
     private void end(int choice) {
       if (!order.isEmpty()) {
         Work<Entry> work = take(choice);
-        ended.add(out.remove(work));
-        lanes.end(work);
+        start(work);
+        if (started.contains(work)) {
+          Entry entry = out.remove(work);
+          ended.add(entry);
+          endedNow.get(entry.partition()).add(entry);
+          started.remove(work);
+          lanes.end(work);
+        } else {
+          out.remove(work);
+          lanes.giveBack(work);
+        }
+      }
+    }
+
+    private void startOne(int choice) {
+      if (!order.isEmpty()) {
+        start(order.get(choice % order.size()));
       }
     }
 
     private void again(int choice) {
       if (!order.isEmpty()) {
         Work<Entry> work = take(choice);
-        out.remove(work);
-        lanes.again(work, now + choice);
+        Entry entry = out.remove(work);
+        boolean anew = choice % 2 == 0 || !started.contains(work);
+        if (anew) {
+          started.remove(work);
+          retried.add(work);
+          leftBehind[entry.partition()] |= closed[entry.partition()];
+        }
+        lanes.again(work, now + choice, anew);
       }
     }
 
     private void giveBack(int choice) {
       if (!order.isEmpty()) {
         Work<Entry> work = take(choice);
-        out.remove(work);
+        Entry entry = out.remove(work);
+        if (started.remove(work)) {
+          leftBehind[entry.partition()] |= closed[entry.partition()];
+        }
         lanes.giveBack(work);
       }
     }
@@ -170,7 +225,7 @@ class LanesProperties {
         Work<Entry> work = stale.remove(choice % stale.size());
         switch (choice % 3) {
           case 0 -> lanes.end(work);
-          case 1 -> lanes.again(work, now);
+          case 1 -> lanes.again(work, now, choice % 2 == 0);
           default -> lanes.giveBack(work);
         }
       }
@@ -181,11 +236,21 @@ class LanesProperties {
         lanes.assign(partition(p));
         held.add(p);
         closed[p] = false;
+        leftBehind[p] = false;
         position[p] = committed[p];
         received.put(p, new ArrayList<>());
+        endedNow.put(p, new HashSet<>());
       } else if (choice % 3 == 0 && !closed[p]) {
+        lastAtClose[p] = -1;
+        for (Entry entry : received.get(p)) {
+          if (endedNow.get(p).contains(entry) || isStarted(entry)) {
+            lastAtClose[p] = Math.max(lastAtClose[p], entry.offset());
+          }
+        }
         lanes.close(List.of(partition(p)));
         closed[p] = true;
+        // Whoever waits for another attempt is left behind from the start.
+        leftBehind[p] = waitForAnotherAttempt(p);
       } else {
         List<Work<Entry>> given = lanes.revoke(List.of(partition(p)));
         held.remove(p);
@@ -195,6 +260,24 @@ class LanesProperties {
         mine.forEach(out::remove);
         stale.addAll(mine);
       }
+    }
+
+    private boolean waitForAnotherAttempt(int p) {
+      return retried.stream()
+          .anyMatch(
+              work ->
+                  work.assignment.live
+                      && work.partition().partition() == p
+                      && work.state == Work.State.WAITING
+                      && !work.started);
+    }
+
+    private boolean isStarted(Entry entry) {
+      return started.stream().anyMatch(work -> work.assignment.live && isOf(work, entry));
+    }
+
+    private static boolean isOf(Work<Entry> work, Entry entry) {
+      return work.partition().partition() == entry.partition() && work.offset() == entry.offset();
     }
 
     private void check() {
@@ -224,6 +307,17 @@ class LanesProperties {
           assertThat(ended).containsAll(received.get(p));
           if (!received.get(p).isEmpty()) {
             assertThat(committed[p]).isEqualTo(position[p]);
+          }
+        }
+      }
+      for (int p : held) {
+        if (closed[p] && !leftBehind[p]) {
+          // A clean end: whatever ended is committed, so nobody handles it again.
+          assertThat(lanes.drained(List.of(partition(p)))).isTrue();
+          for (Entry entry : received.get(p)) {
+            if (endedNow.get(p).contains(entry)) {
+              assertThat(entry.offset()).isLessThan(committed[p]);
+            }
           }
         }
       }

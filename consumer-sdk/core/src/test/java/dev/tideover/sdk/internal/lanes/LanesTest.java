@@ -56,7 +56,7 @@ class LanesTest {
     receive(P0, 1, "k");
     Work<String> head = lanes.next();
 
-    lanes.again(head, 100);
+    lanes.again(head, 100, true);
     lanes.tick(99);
     assertThat(lanes.hasNext()).isFalse();
     assertThat(lanes.untilNextTick(99)).isEqualTo(1);
@@ -101,13 +101,13 @@ class LanesTest {
     receive(P0, 0, "k");
     Work<String> stale = lanes.next();
     assertThat(lanes.revoke(List.of(P0))).containsExactly(stale);
-    assertThat(stale.mayStart()).isFalse();
+    assertThat(stale.tryStart()).isFalse();
     assertThat(lanes.busy()).isZero();
 
     lanes.assign(P0);
     receive(P0, 0, "k");
     lanes.end(stale);
-    lanes.again(stale, 0);
+    lanes.again(stale, 0, true);
     lanes.giveBack(stale);
 
     assertThat(lanes.snapshot().offsets().get(P0)).isZero();
@@ -124,16 +124,97 @@ class LanesTest {
     receive(P0, 1, "k");
     receive(P0, 2, null);
     Work<String> out = lanes.next();
+    assertThat(out.tryStart()).isTrue();
+    Work<String> atTheDoor = lanes.next();
 
     lanes.close(List.of(P0));
     assertThat(lanes.hasNext()).isFalse();
-    assertThat(out.mayStart()).isFalse();
+    assertThat(atTheDoor.tryStart()).isFalse();
+    lanes.giveBack(atTheDoor);
     assertThat(receive(P0, 3, null)).isFalse();
+    assertThat(lanes.drained(List.of(P0))).isFalse();
 
     lanes.end(out);
     assertThat(lanes.hasNext()).isFalse();
-    assertThat(lanes.busy(List.of(P0))).isZero();
+    assertThat(lanes.drained(List.of(P0))).isTrue();
     assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+  }
+
+  @Test
+  void aClosedPartitionFinishesWhatTheCommitOfTheFinishedNeeds() {
+    lanes.assign(P0);
+    receive(P0, 0, "k");
+    receive(P0, 1, "k");
+    receive(P0, 2, null);
+    receive(P0, 3, null);
+    Work<String> head = lanes.next();
+    Work<String> finished = lanes.next();
+    assertThat(head.tryStart() && finished.tryStart()).isTrue();
+    lanes.end(finished); // offset 2, beyond 0 and 1
+
+    lanes.close(List.of(P0));
+    lanes.end(head);
+    Work<String> needed = lanes.next();
+    assertThat(needed.payload()).isEqualTo("1");
+    assertThat(needed.tryStart()).isTrue();
+    assertThat(lanes.drained(List.of(P0))).isFalse();
+    lanes.end(needed);
+
+    assertThat(lanes.hasNext()).isFalse();
+    assertThat(lanes.drained(List.of(P0))).isTrue();
+    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(3);
+  }
+
+  @Test
+  void whatFailsWhileItsPartitionClosesIsLeftBehindAndNothingBehindItStarts() {
+    lanes.assign(P0);
+    for (int i = 0; i < 4; i++) {
+      receive(P0, i, "k" + i / 2);
+    }
+    Work<String> failing = lanes.next();
+    Work<String> other = lanes.next();
+    assertThat(failing.tryStart() && other.tryStart()).isTrue();
+
+    lanes.close(List.of(P0));
+    lanes.end(other);
+    lanes.giveBack(failing);
+
+    assertThat(lanes.hasNext()).isFalse();
+    assertThat(lanes.drained(List.of(P0))).isTrue();
+    assertThat(lanes.snapshot().offsets().get(P0)).isZero();
+  }
+
+  @Test
+  void aReplyThatHasToBeSentAgainIsSentThoughItsPartitionCloses() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    Work<String> work = lanes.next();
+    assertThat(work.tryStart()).isTrue();
+
+    lanes.close(List.of(P0));
+    lanes.again(work, 10, false);
+    assertThat(lanes.drained(List.of(P0))).isFalse();
+    lanes.tick(10);
+    assertThat(lanes.next()).isSameAs(work);
+    assertThat(work.tryStart()).isTrue();
+    lanes.end(work);
+    assertThat(lanes.drained(List.of(P0))).isTrue();
+  }
+
+  @Test
+  void aRequestThatWaitsForItsNextAttemptIsNotWaitedForByAClose() {
+    lanes.assign(P0);
+    receive(P0, 0, null);
+    receive(P0, 1, null);
+    Work<String> failed = lanes.next();
+    Work<String> done = lanes.next();
+    assertThat(failed.tryStart() && done.tryStart()).isTrue();
+    lanes.again(failed, 1_000_000, true);
+    lanes.end(done);
+
+    lanes.close(List.of(P0));
+    assertThat(lanes.drained(List.of(P0))).isTrue();
+    assertThat(lanes.untilNextTick(0)).isEqualTo(Long.MAX_VALUE);
   }
 
   @Test
