@@ -10,6 +10,6 @@ package dev.tideover.loadtests.bench;
  */
 record Plan(String name, int pairs, int millis, int rampMillis, int warmUpMillis) {
 
-  static final Plan QUICK = new Plan("quick", 3, 1_500, 200, 6_000);
+  static final Plan QUICK = new Plan("quick", 3, 1_500, 200, 4_000);
   static final Plan FULL = new Plan("full", 7, 5_000, 500, 30_000);
 }
