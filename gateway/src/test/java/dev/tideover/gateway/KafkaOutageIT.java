@@ -97,11 +97,13 @@ class KafkaOutageIT {
   @ParameterizedTest
   @EnumSource
   void requestsDuringAnOutageAreAnsweredInTimeAndTruthfully(Outage outage) throws Exception {
-    try (TestKafka kafka = TestKafka.at(broker.bootstrapServers());
-        TestGateway gateway = gateway("", "path: /**, wait: 1s");
-        RawService service = echo(gateway)) {
-      warmUp(gateway, "/echo");
-      List<Traffic.Sent> sent;
+    List<Traffic.Sent> sent;
+    String topic;
+    try (TestGateway gateway = gateway("", "path: /**, wait: 1s");
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
       try (EventLoopWatch watch = EventLoopWatch.begin()) {
         Traffic traffic = Traffic.start(gateway.port(), "/echo", 8, 0);
         await().atMost(LIMIT).until(() -> traffic.count(200) > 200);
@@ -113,22 +115,22 @@ class KafkaOutageIT {
         sent = traffic.stop();
         watch.assertNoneBlocked();
       }
-      gateway.close();
-
-      assertThat(sent)
-          .allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofSeconds(3)));
-      assertTruthful(sent, kafka, gateway);
     }
+
+    assertThat(sent).allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofSeconds(3)));
+    assertTruthful(sent, topic);
   }
 
   @Test
   void aFullBufferIsADefiniteNo() throws Exception {
-    try (TestKafka kafka = TestKafka.at(broker.bootstrapServers());
-        TestGateway gateway =
+    List<Traffic.Sent> sent;
+    String topic;
+    try (TestGateway gateway =
             gateway("buffer.memory: 65536, batch.size: 16384", "path: /**, wait: 500ms");
-        RawService service = echo(gateway)) {
-      warmUp(gateway, "/echo");
-      List<Traffic.Sent> sent;
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
       try (EventLoopWatch watch = EventLoopWatch.begin()) {
         broker.freeze();
         Traffic traffic = Traffic.start(gateway.port(), "/echo", 12, 20_000);
@@ -138,49 +140,51 @@ class KafkaOutageIT {
         sent = traffic.stop();
         watch.assertNoneBlocked();
       }
-      gateway.close();
-
-      assertThat(sent)
-          .allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofMillis(2_500)));
-      assertTruthful(sent, kafka, gateway);
     }
+
+    assertThat(sent)
+        .allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofMillis(2_500)));
+    assertTruthful(sent, topic);
   }
 
   @Test
   void aTopicThatIsGoneIsADefiniteNo() throws Exception {
+    List<Traffic.Sent> sent;
+    String topic;
     try (TestKafka kafka = TestKafka.at(broker.bootstrapServers());
         TestGateway gateway = gateway("metadata.max.age.ms: 300", "path: /**, wait: 500ms");
-        RawService service = echo(gateway)) {
-      warmUp(gateway, "/echo");
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
       try (EventLoopWatch watch = EventLoopWatch.begin()) {
-        kafka.admin().deleteTopics(List.of(gateway.requests())).all().get(20, TimeUnit.SECONDS);
+        kafka.admin().deleteTopics(List.of(topic)).all().get(20, TimeUnit.SECONDS);
         Traffic traffic = Traffic.start(gateway.port(), "/echo", 4, 0);
         await().atMost(LIMIT).until(() -> traffic.count(503) > 20);
-        List<Traffic.Sent> sent = traffic.stop();
-
-        Set<String> falselyRefused = bodies(sent, 503);
+        sent = traffic.stop();
         await()
             .atMost(LIMIT)
             .ignoreException(TopicExistsException.class)
-            .until(() -> kafka.createTopic(gateway.requests(), TestGateway.PARTITIONS) != null);
+            .until(() -> kafka.createTopic(topic, TestGateway.PARTITIONS) != null);
         await().atMost(LIMIT).until(() -> gateway.send("POST", "/x", new byte[0]).status() == 202);
         watch.assertNoneBlocked();
-        assertThat(sent).allSatisfy(each -> assertThat(each.status()).isIn(200, 202, 503, 504));
-        falselyRefused.retainAll(stored(kafka, gateway));
-        assertThat(falselyRefused).as("refused and in the topic").isEmpty();
       }
     }
+
+    assertThat(sent).allSatisfy(each -> assertThat(each.status()).isIn(200, 202, 503, 504));
+    Set<String> falselyRefused = bodies(sent, 503);
+    falselyRefused.retainAll(stored(topic));
+    assertThat(falselyRefused).as("refused and in the topic").isEmpty();
   }
 
   /** What the promises say of each kind of answer, held against the topic. */
-  private static void assertTruthful(
-      List<Traffic.Sent> sent, TestKafka kafka, TestGateway gateway) {
+  private static void assertTruthful(List<Traffic.Sent> sent, String topic) {
     assertThat(sent)
         .allSatisfy(
             each ->
                 assertThat(each.status() + " " + each.outcome())
                     .isIn("200 completed", "202 accepted", "503 not-accepted", "504 unknown"));
-    Set<String> stored = stored(kafka, gateway);
+    Set<String> stored = stored(topic);
     Set<String> lost = bodies(sent, 200);
     lost.addAll(bodies(sent, 202));
     lost.removeAll(stored);
@@ -197,10 +201,12 @@ class KafkaOutageIT {
         .collect(Collectors.toSet());
   }
 
-  private static Set<String> stored(TestKafka kafka, TestGateway gateway) {
-    return kafka.readAll(gateway.requests()).stream()
-        .map(record -> new String(record.value(), UTF_8).strip())
-        .collect(Collectors.toSet());
+  private static Set<String> stored(String topic) {
+    try (TestKafka kafka = TestKafka.at(broker.bootstrapServers())) {
+      return kafka.readAll(topic).stream()
+          .map(record -> new String(record.value(), UTF_8).strip())
+          .collect(Collectors.toSet());
+    }
   }
 
   private static TestGateway gateway(String properties, String route) {
@@ -208,14 +214,13 @@ class KafkaOutageIT {
         broker.bootstrapServers(), properties, "", EventLoopWatch.options(), route);
   }
 
-  private static RawService echo(TestGateway gateway) {
-    return RawService.start(broker.bootstrapServers(), gateway.service, TestGateway.PARTITIONS)
-        .on("/echo", request -> request.reply(200, request.record.value()));
+  private static RawService service(TestGateway gateway) {
+    return RawService.start(broker.bootstrapServers(), gateway.service, TestGateway.PARTITIONS);
   }
 
   /** So that no class is loaded and no hot method compiled for the first time while watched. */
-  private static void warmUp(TestGateway gateway, String path) throws InterruptedException {
-    Traffic traffic = Traffic.start(gateway.port(), path, 8, 0);
+  private static void warmUp(TestGateway gateway) throws InterruptedException {
+    Traffic traffic = Traffic.start(gateway.port(), "/echo", 8, 0);
     await().atMost(LIMIT).until(() -> traffic.count(200) > 1_000);
     assertThat(traffic.stop()).extracting(Traffic.Sent::status).doesNotContain(0);
   }

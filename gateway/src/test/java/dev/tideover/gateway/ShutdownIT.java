@@ -69,6 +69,9 @@ class ShutdownIT {
         service.awaitRequest("/stored");
         broker.freeze();
         open.request("POST", "/open", "x".getBytes(UTF_8));
+        // It has long been handed to Kafka when one that came after it is told that nobody knows.
+        assertThat(gateway.send("POST", "/probe", NOTHING, "Prefer: respond-async").outcome())
+            .isEqualTo("unknown");
 
         long start = System.nanoTime();
         CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);

@@ -140,7 +140,12 @@ class StartUpIT {
                 return start(kafka, service, "");
               }));
     }
-    try (RawService behind = replying(kafka, service, starts)) {
+    for (Future<Gateway> start : starts) {
+      start.get(60, TimeUnit.SECONDS);
+    }
+    try (RawService behind =
+        RawService.start(kafka.bootstrapServers(), service, TestGateway.PARTITIONS)) {
+      behind.on("/x", request -> request.reply(200, new byte[0]));
       for (Future<Gateway> start : starts) {
         RawHttp.Response response = RawHttp.exchange(start.get().port(), "POST", "/x", new byte[0]);
         assertThat(response.status()).isEqualTo(200);
@@ -159,15 +164,6 @@ class StartUpIT {
     } finally {
       threads.shutdownNow();
     }
-  }
-
-  private static RawService replying(TestKafka kafka, String service, List<Future<Gateway>> starts)
-      throws Exception {
-    for (Future<Gateway> start : starts) {
-      start.get(60, TimeUnit.SECONDS);
-    }
-    return RawService.start(kafka.bootstrapServers(), service, TestGateway.PARTITIONS)
-        .on("/x", request -> request.reply(200, new byte[0]));
   }
 
   @Test
