@@ -77,7 +77,12 @@ final class RawService implements AutoCloseable {
     }
 
     void end(String outcome) {
-      send(record(outcome, header("tideover-fingerprint"), null, new byte[0]));
+      ProducerRecord<byte[], byte[]> reply =
+          record(outcome, header("tideover-fingerprint"), null, new byte[0]);
+      if (outcome.equals("duplicate")) {
+        add(reply, "tideover-original", "0");
+      }
+      send(reply);
     }
 
     /** A reply record with any content, to be sent as it is or changed first. */

@@ -152,7 +152,8 @@ public record GatewayConfig(
             check(
                 !name.equals("sasl.jaas.config") || LOGIN_MODULE.matcher(value).matches(),
                 path,
-                "expected one login module, Kafka's PlainLoginModule or ScramLoginModule, and its options");
+                "expected one login module, Kafka's PlainLoginModule or ScramLoginModule, and its"
+                    + " options");
           });
     }
 

@@ -4,9 +4,12 @@ import dev.tideover.gateway.config.GatewayConfig;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -18,6 +21,9 @@ final class KafkaSettings {
 
   /** How large a reply may be, record and all. */
   static final int MAX_REPLY_BYTES = 8 << 20;
+
+  /** How long a consumer may take to say goodbye to its brokers; by default it is half a minute. */
+  static final CloseOptions CONSUMER_CLOSE = CloseOptions.timeout(Duration.ofSeconds(2));
 
   private static final String CLIENT_ID = "tideover-gateway";
 
@@ -100,6 +106,26 @@ final class KafkaSettings {
     settings.put(CommonClientConfigs.METRIC_REPORTER_CLASSES_CONFIG, "");
     settings.put("enable.metrics.push", false);
     return settings;
+  }
+
+  /**
+   * Makes a client.
+   *
+   * @throws KafkaUnavailableException if it does not take its settings, which are then the user's:
+   *     those of this class it always takes
+   */
+  static <T> T client(Supplier<T> constructor) {
+    try {
+      return constructor.get();
+    } catch (KafkaException e) {
+      Throwable root = e;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      String reason = root.getMessage() == null ? root.toString() : root.getMessage();
+      throw new KafkaUnavailableException(
+          "kafka.properties: Kafka's client can't work with them: " + reason, e);
+    }
   }
 
   private KafkaSettings() {}

@@ -67,7 +67,8 @@ public final class ReplyFeed implements AutoCloseable {
   public static ReplyFeed start(GatewayConfig config, Listener listener) {
     ReplyFeed feed =
         new ReplyFeed(
-            new KafkaConsumer<>(KafkaSettings.consumer(config, "replies")),
+            KafkaSettings.client(
+                () -> new KafkaConsumer<>(KafkaSettings.consumer(config, "replies"))),
             config.replies(),
             listener);
     feed.thread.start();
@@ -80,7 +81,7 @@ public final class ReplyFeed implements AutoCloseable {
   }
 
   private void run() {
-    try (consumer) {
+    try {
       consumer.assign(partitions);
       consumer.seekToEnd(partitions);
       // position() carries the seek out: after it, what is appended is what will be read.
@@ -97,6 +98,7 @@ public final class ReplyFeed implements AutoCloseable {
     } finally {
       ready.completeExceptionally(
           new KafkaUnavailableException("the reply feed was closed before it was ready", null));
+      consumer.close(KafkaSettings.CONSUMER_CLOSE);
     }
   }
 

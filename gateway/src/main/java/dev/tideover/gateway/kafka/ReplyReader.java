@@ -51,7 +51,8 @@ public final class ReplyReader implements AutoCloseable {
 
   public ReplyReader(GatewayConfig config) {
     this.topic = config.replies().topic();
-    this.consumer = new KafkaConsumer<>(KafkaSettings.consumer(config, "reader"));
+    this.consumer =
+        KafkaSettings.client(() -> new KafkaConsumer<>(KafkaSettings.consumer(config, "reader")));
   }
 
   /**
@@ -100,7 +101,7 @@ public final class ReplyReader implements AutoCloseable {
   @Override
   public void close() {
     try {
-      thread.execute(consumer::close);
+      thread.execute(() -> consumer.close(KafkaSettings.CONSUMER_CLOSE));
     } catch (RejectedExecutionException e) {
       // The queue is full of look-ups; the consumer ends with the process.
     }

@@ -40,7 +40,9 @@ public final class RequestLog implements AutoCloseable {
    * @throws KafkaUnavailableException if it doesn't get to know them
    */
   public static RequestLog start(GatewayConfig config) {
-    RequestLog log = new RequestLog(new KafkaProducer<>(KafkaSettings.producer(config)));
+    RequestLog log =
+        new RequestLog(
+            KafkaSettings.client(() -> new KafkaProducer<>(KafkaSettings.producer(config))));
     try {
       log.learn(
           config.services().values().stream().map(GatewayConfig.Service::requestTopic).toList());

@@ -50,7 +50,7 @@ public final class Topics {
    */
   public static void ensure(GatewayConfig config) {
     List<Wanted> wanted = wanted(config);
-    try (Admin admin = Admin.create(KafkaSettings.admin(config))) {
+    try (Admin admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)))) {
       Map<String, TopicDescription> present = describe(admin, wanted);
       List<NewTopic> missing = missing(wanted, present);
       if (!missing.isEmpty()) {

@@ -1,0 +1,227 @@
+package dev.tideover.gateway;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.tideover.testkit.BrokerProcess;
+import dev.tideover.testkit.TestKafka;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Kafka away, frozen, full or without the topic: each request still gets one answer in time, what
+ * the answer says is true, and no event loop waits for Kafka.
+ */
+class KafkaOutageIT {
+
+  enum Outage {
+    KILLED {
+      @Override
+      void begin(BrokerProcess broker) {
+        broker.kill();
+      }
+
+      @Override
+      void end(BrokerProcess broker) {
+        broker.restart();
+      }
+    },
+    FROZEN {
+      @Override
+      void begin(BrokerProcess broker) {
+        broker.freeze();
+      }
+
+      @Override
+      void end(BrokerProcess broker) {
+        broker.thaw();
+      }
+    };
+
+    abstract void begin(BrokerProcess broker);
+
+    abstract void end(BrokerProcess broker);
+  }
+
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /** Each test leaves it running; each has topics of its own. */
+  private static BrokerProcess broker;
+
+  @BeforeAll
+  static void startBroker() {
+    broker = BrokerProcess.start();
+  }
+
+  @AfterAll
+  static void stopBroker() {
+    broker.close();
+  }
+
+  /** Without this the other tests would prove nothing. */
+  @Test
+  void theWatchSeesALoopThatWaits() throws Exception {
+    Vertx vertx = Vertx.vertx(EventLoopWatch.options());
+    try (EventLoopWatch watch = EventLoopWatch.begin()) {
+      CountDownLatch never = new CountDownLatch(1);
+      CountDownLatch waited = new CountDownLatch(1);
+      vertx.runOnContext(
+          nothing -> {
+            try {
+              var unused = never.await(400, TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+              throw new AssertionError(e);
+            }
+            waited.countDown();
+          });
+      assertThat(waited.await(20, TimeUnit.SECONDS)).isTrue();
+
+      assertThat(watch.blocked()).isNotEmpty();
+    } finally {
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void requestsDuringAnOutageAreAnsweredInTimeAndTruthfully(Outage outage) throws Exception {
+    List<Traffic.Sent> sent;
+    String topic;
+    try (TestGateway gateway = gateway("", "path: /**, wait: 1s");
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
+      try (EventLoopWatch watch = EventLoopWatch.begin()) {
+        Traffic traffic = Traffic.start(gateway.port(), "/echo", 8, 0);
+        await().atMost(LIMIT).until(() -> traffic.count(200) > 200);
+        outage.begin(broker);
+        await().atMost(LIMIT).until(() -> traffic.count(503, 504) >= 16);
+        outage.end(broker);
+        int before = traffic.count(200);
+        await().atMost(LIMIT).until(() -> traffic.count(200) > before + 200);
+        sent = traffic.stop();
+        watch.assertNoneBlocked();
+      }
+    }
+
+    assertThat(sent).allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofSeconds(3)));
+    assertTruthful(sent, topic);
+  }
+
+  @Test
+  void aFullBufferIsADefiniteNo() throws Exception {
+    List<Traffic.Sent> sent;
+    String topic;
+    try (TestGateway gateway =
+            gateway("buffer.memory: 65536, batch.size: 16384", "path: /**, wait: 500ms");
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
+      try (EventLoopWatch watch = EventLoopWatch.begin()) {
+        broker.freeze();
+        Traffic traffic = Traffic.start(gateway.port(), "/echo", 12, 20_000);
+        await().atMost(LIMIT).until(() -> traffic.count(503) > 100 && traffic.count(504) > 0);
+        broker.thaw();
+        await().atMost(LIMIT).until(() -> traffic.count(200) > 50);
+        sent = traffic.stop();
+        watch.assertNoneBlocked();
+      }
+    }
+
+    assertThat(sent)
+        .allSatisfy(each -> assertThat(each.took()).isLessThan(Duration.ofMillis(2_500)));
+    assertTruthful(sent, topic);
+  }
+
+  @Test
+  void aTopicThatIsGoneIsADefiniteNo() throws Exception {
+    List<Traffic.Sent> sent;
+    String topic;
+    try (TestKafka kafka = TestKafka.at(broker.bootstrapServers());
+        TestGateway gateway = gateway("metadata.max.age.ms: 300", "path: /**, wait: 500ms");
+        RawService service = service(gateway)) {
+      topic = gateway.requests();
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
+      try (EventLoopWatch watch = EventLoopWatch.begin()) {
+        kafka.admin().deleteTopics(List.of(topic)).all().get(20, TimeUnit.SECONDS);
+        Traffic traffic = Traffic.start(gateway.port(), "/echo", 4, 0);
+        await().atMost(LIMIT).until(() -> traffic.count(503) > 20);
+        sent = traffic.stop();
+        await()
+            .atMost(LIMIT)
+            .ignoreException(TopicExistsException.class)
+            .until(() -> kafka.createTopic(topic, TestGateway.PARTITIONS) != null);
+        await().atMost(LIMIT).until(() -> gateway.send("POST", "/x", new byte[0]).status() == 202);
+        watch.assertNoneBlocked();
+      }
+    }
+
+    assertThat(sent).allSatisfy(each -> assertThat(each.status()).isIn(200, 202, 503, 504));
+    Set<String> falselyRefused = bodies(sent, 503);
+    falselyRefused.retainAll(stored(topic));
+    assertThat(falselyRefused).as("refused and in the topic").isEmpty();
+  }
+
+  /** What the promises say of each kind of answer, held against the topic. */
+  private static void assertTruthful(List<Traffic.Sent> sent, String topic) {
+    assertThat(sent)
+        .allSatisfy(
+            each ->
+                assertThat(each.status() + " " + each.outcome())
+                    .isIn("200 completed", "202 accepted", "503 not-accepted", "504 unknown"));
+    Set<String> stored = stored(topic);
+    Set<String> lost = bodies(sent, 200);
+    lost.addAll(bodies(sent, 202));
+    lost.removeAll(stored);
+    assertThat(lost).as("accepted and not in the topic").isEmpty();
+    Set<String> falselyRefused = bodies(sent, 503);
+    falselyRefused.retainAll(stored);
+    assertThat(falselyRefused).as("refused and in the topic").isEmpty();
+  }
+
+  private static Set<String> bodies(List<Traffic.Sent> sent, int status) {
+    return sent.stream()
+        .filter(each -> each.status() == status)
+        .map(Traffic.Sent::body)
+        .collect(Collectors.toSet());
+  }
+
+  private static Set<String> stored(String topic) {
+    try (TestKafka kafka = TestKafka.at(broker.bootstrapServers())) {
+      return kafka.readAll(topic).stream()
+          .map(record -> new String(record.value(), UTF_8).strip())
+          .collect(Collectors.toSet());
+    }
+  }
+
+  private static TestGateway gateway(String properties, String route) {
+    return TestGateway.start(
+        broker.bootstrapServers(), properties, "", EventLoopWatch.options(), route);
+  }
+
+  private static RawService service(TestGateway gateway) {
+    return RawService.start(broker.bootstrapServers(), gateway.service, TestGateway.PARTITIONS);
+  }
+
+  /** So that no class is loaded and no hot method compiled for the first time while watched. */
+  private static void warmUp(TestGateway gateway) throws InterruptedException {
+    Traffic traffic = Traffic.start(gateway.port(), "/echo", 8, 0);
+    await().atMost(LIMIT).until(() -> traffic.count(200) > 1_000);
+    assertThat(traffic.stop()).extracting(Traffic.Sent::status).doesNotContain(0);
+  }
+}

@@ -1,0 +1,297 @@
+package dev.tideover.loadtests.bench;
+
+import dev.tideover.loadtests.bare.BareGateway;
+import dev.tideover.loadtests.bare.BareKafka;
+import dev.tideover.loadtests.bare.BareService;
+import dev.tideover.loadtests.client.Load;
+import dev.tideover.loadtests.client.LoadClient;
+import dev.tideover.loadtests.client.Measurement;
+import java.io.File;
+import java.io.IOException;
+import java.net.HttpURLConnection;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All processes of a run, on one machine and one broker: client, broker, bare gateway and service,
+ * Tideover's gateway and a service that embeds the SDK. Started once, so that both sides are
+ * equally warm; the side that is not measured idles. Owned by one thread, except for {@link
+ * #close}, which a shutdown hook may call as well.
+ */
+final class Testbed implements AutoCloseable {
+
+  private static final Duration START_BOUND = Duration.ofSeconds(60);
+  private static final Duration ROUND_GRACE = Duration.ofSeconds(60);
+  private static final Duration PROBE_INTERVAL = Duration.ofMillis(100);
+  private static final int PROBE_TIMEOUT_MILLIS = 2_000;
+
+  /** The same for every gateway and service of both sides. */
+  private static final List<String> SERVER_FLAGS = List.of("-Xms512m", "-Xmx512m");
+
+  private static final List<String> CLIENT_FLAGS = List.of("-Xmx256m", "-XX:+UseSerialGC");
+
+  /** One of the two that are compared. */
+  record Side(String name, int port, Child gateway, Child service) {}
+
+  private final Path directory;
+  private final Deque<Child> children = new ArrayDeque<>();
+  private @Nullable Child broker;
+  private @Nullable Child client;
+  private String bootstrapServers = "";
+
+  private Testbed(Path directory) {
+    this.directory = directory;
+  }
+
+  /** An empty one. */
+  static Testbed create(Path directory) {
+    return new Testbed(directory);
+  }
+
+  /** Starts broker and client; the rest needs them. */
+  void startBase() throws BenchException, InterruptedException {
+    Child kafka = start("broker", ownClassPath(), List.of(), BrokerMain.class.getName());
+    Child load = start("client", ownClassPath(), CLIENT_FLAGS, LoadClient.class.getName());
+    broker = kafka;
+    client = load;
+    bootstrapServers = kafka.await(BrokerMain.READY, START_BOUND);
+    createTopics(bootstrapServers);
+    load.await(LoadClient.READY, START_BOUND);
+  }
+
+  /**
+   * Starts a bare gateway without a service, for its echo: a process of its own, so that the one
+   * that is compared is no warmer than Tideover's.
+   */
+  Side startEcho() throws BenchException, InterruptedException {
+    Child gateway = startBareGateway("echo");
+    return new Side("echo", bareReady(gateway), gateway, gateway);
+  }
+
+  /** Starts the bare gateway and its service. */
+  Side startBare() throws BenchException, InterruptedException {
+    Child service =
+        start(
+            "bare-service",
+            ownClassPath(),
+            SERVER_FLAGS,
+            BareService.class.getName(),
+            bootstrapServers);
+    Child gateway = startBareGateway("bare-gateway");
+    service.await("READY", START_BOUND);
+    return new Side("bare", bareReady(gateway), gateway, service);
+  }
+
+  private Child startBareGateway(String name) throws BenchException {
+    return start(name, ownClassPath(), SERVER_FLAGS, BareGateway.class.getName(), bootstrapServers);
+  }
+
+  private static int bareReady(Child gateway) throws BenchException, InterruptedException {
+    return Integer.parseInt(gateway.await("READY ", START_BOUND));
+  }
+
+  /** Starts Tideover's gateway and a service that embeds the SDK, on the broker that runs. */
+  Side startTideover(Path built) throws BenchException, InterruptedException {
+    List<Integer> ports = freePorts();
+    Path config = writeConfig(ports.get(0), ports.get(1));
+    String classPath =
+        String.join(
+            File.pathSeparator,
+            built.resolve("classes").toString(),
+            built.resolve("lib").resolve("*").toString(),
+            ownClasses());
+    String tether = Tether.class.getName();
+    Child gateway =
+        start(
+            "tideover-gateway",
+            classPath,
+            SERVER_FLAGS,
+            tether,
+            "dev.tideover.gateway.cli.GatewayCommand",
+            "serve",
+            "--config",
+            config.toString());
+    untilReady(gateway, ports.get(1));
+    // The gateway makes the topics; a service that comes earlier would have to wait for them.
+    Child service =
+        start(
+            "tideover-service",
+            classPath,
+            SERVER_FLAGS,
+            tether,
+            "dev.tideover.demo.EchoService",
+            bootstrapServers,
+            "bench");
+    service.await("STARTED", START_BOUND);
+    return new Side("tideover", ports.get(0), gateway, service);
+  }
+
+  /**
+   * Runs one round of load.
+   *
+   * @throws BenchException if the client could not do it, or did not end in time
+   */
+  Round run(Side side, Load load) throws BenchException, InterruptedException {
+    Child process = running(client);
+    Round.Cpu before = cpu(side);
+    process.send(load.toLine());
+    Duration bound = Duration.ofMillis(load.rampMillis() + load.millis()).plus(ROUND_GRACE);
+    String line = process.await("", bound);
+    Round.Cpu used = cpu(side).minus(before);
+    if (line.startsWith(LoadClient.FAILED)) {
+      throw new BenchException(
+          "The client could not put load on "
+              + side.name()
+              + ": "
+              + line.substring(LoadClient.FAILED.length()));
+    }
+    return new Round(Measurement.parse(line), used);
+  }
+
+  private Round.Cpu cpu(Side side) {
+    return new Round.Cpu(
+        side.gateway().cpu(), side.service().cpu(), running(broker).cpu(), running(client).cpu());
+  }
+
+  private static Child running(@Nullable Child child) {
+    if (child == null) {
+      throw new IllegalStateException("startBase() comes first");
+    }
+    return child;
+  }
+
+  private Child start(String name, String classPath, List<String> flags, String... mainAndArguments)
+      throws BenchException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(flags);
+    command.addAll(List.of("-Dlogback.configurationFile=logback-bench.xml", "-cp", classPath));
+    command.addAll(List.of(mainAndArguments));
+    Child child = Child.start(name, directory, command);
+    synchronized (children) {
+      children.push(child);
+    }
+    return child;
+  }
+
+  private static String ownClassPath() {
+    return System.getProperty("java.class.path");
+  }
+
+  /** Where {@link Tether} is; nothing else of the benchmark reaches Tideover's class path. */
+  private static String ownClasses() throws BenchException {
+    try {
+      return Path.of(Testbed.class.getProtectionDomain().getCodeSource().getLocation().toURI())
+          .toString();
+    } catch (java.net.URISyntaxException e) {
+      throw new BenchException("The benchmark can't find its own classes: " + e.getMessage(), e);
+    }
+  }
+
+  private static void createTopics(String bootstrapServers)
+      throws BenchException, InterruptedException {
+    Collection<NewTopic> topics =
+        List.of(
+            new NewTopic(BareKafka.ACCEPT_TOPIC, BareKafka.PARTITIONS, (short) 1),
+            new NewTopic(BareKafka.REQUEST_TOPIC, BareKafka.PARTITIONS, (short) 1),
+            new NewTopic(BareKafka.REPLY_TOPIC, BareKafka.REPLY_PARTITIONS, (short) 1));
+    try (Admin admin =
+        Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, bootstrapServers))) {
+      admin.createTopics(topics).all().get(START_BOUND.toSeconds(), TimeUnit.SECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      throw new BenchException("The bare programs' topics could not be created: " + e, e);
+    }
+  }
+
+  private Path writeConfig(int port, int adminPort) throws BenchException {
+    String config =
+        """
+        kafka:
+          bootstrap-servers: %s
+        http: { host: 127.0.0.1, port: %d }
+        admin: { host: 127.0.0.1, port: %d }
+        secret: "only-for-this-benchmark-0123456789"
+        services:
+          bench:
+            routes:
+              - path: /round-trip
+                wait: 30s
+          # Nobody takes these: what is measured is the way to a durable 202 and nothing behind it.
+          bench-accept:
+            routes:
+              - path: /accept
+        """
+            .formatted(bootstrapServers, port, adminPort);
+    try {
+      return Files.writeString(directory.resolve("gateway.yaml"), config);
+    } catch (IOException e) {
+      throw new BenchException("The gateway's configuration can't be written: " + e, e);
+    }
+  }
+
+  private static List<Integer> freePorts() throws BenchException {
+    InetAddress loopback = InetAddress.getLoopbackAddress();
+    try (ServerSocket first = new ServerSocket(0, 1, loopback);
+        ServerSocket second = new ServerSocket(0, 1, loopback)) {
+      return List.of(first.getLocalPort(), second.getLocalPort());
+    } catch (IOException e) {
+      throw new BenchException("No free port: " + e.getMessage(), e);
+    }
+  }
+
+  private static void untilReady(Child gateway, int adminPort)
+      throws BenchException, InterruptedException {
+    long until = System.nanoTime() + START_BOUND.toNanos();
+    while (!isReady(adminPort)) {
+      if (gateway.endsWithin(PROBE_INTERVAL)) {
+        throw gateway.failed("ended before it was ready");
+      }
+      if (System.nanoTime() > until) {
+        throw gateway.failed("was not ready within " + START_BOUND.toSeconds() + " s");
+      }
+    }
+  }
+
+  private static boolean isReady(int adminPort) {
+    try {
+      HttpURLConnection probe =
+          (HttpURLConnection)
+              URI.create("http://127.0.0.1:" + adminPort + "/health/ready")
+                  .toURL()
+                  .openConnection();
+      probe.setConnectTimeout(PROBE_TIMEOUT_MILLIS);
+      probe.setReadTimeout(PROBE_TIMEOUT_MILLIS);
+      return probe.getResponseCode() == HttpURLConnection.HTTP_OK;
+    } catch (IOException notYet) {
+      return false;
+    }
+  }
+
+  /** Ends all processes, the last one first. */
+  @Override
+  public void close() {
+    List<Child> all;
+    synchronized (children) {
+      all = List.copyOf(children);
+      children.clear();
+    }
+    all.forEach(Child::close);
+  }
+}
