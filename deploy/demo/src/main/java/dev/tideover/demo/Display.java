@@ -132,7 +132,7 @@ final class Display {
 
   /** A logarithmic bar: full at ten thousand. */
   private static String bar(long value) {
-    return "█".repeat((int) Math.min(BAR_WIDTH, BAR_WIDTH * Math.log10(1.0 + value) / 4));
+    return "#".repeat((int) Math.min(BAR_WIDTH, BAR_WIDTH * Math.log10(1.0 + value) / 4));
   }
 
   private static String seconds(Duration duration) {
