@@ -15,6 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,6 +69,16 @@ class KafkaOutageIT {
   @AfterAll
   static void stopBroker() {
     broker.close();
+  }
+
+  /** A test that failed half-way must not make the next one fail too. */
+  @AfterEach
+  void endTheOutage() {
+    if (broker.isAlive()) {
+      broker.thaw();
+    } else {
+      broker.restart();
+    }
   }
 
   /** Without this the other tests would prove nothing. */
