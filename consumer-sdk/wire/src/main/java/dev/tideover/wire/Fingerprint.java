@@ -18,6 +18,10 @@ public record Fingerprint(long high, long low) {
   private static final int TEXT_LENGTH = 32;
   private static final HexFormat HEX = HexFormat.of();
 
+  /** Each thread its own: to look one up costs as much as to use it. */
+  private static final ThreadLocal<MessageDigest> SHA_256 =
+      ThreadLocal.withInitial(Fingerprint::sha256);
+
   /**
    * The first half of SHA-256 over the six parts in this order, each as its length in bytes (four
    * bytes, big-endian) followed by its UTF-8. An absent part counts as an empty one.
@@ -33,7 +37,7 @@ public record Fingerprint(long high, long low) {
       @Nullable String contentType,
       @Nullable String orderingKey,
       byte[] body) {
-    MessageDigest sha256 = sha256();
+    MessageDigest sha256 = SHA_256.get();
     part(sha256, utf8(method));
     part(sha256, utf8(path));
     part(sha256, utf8(query));

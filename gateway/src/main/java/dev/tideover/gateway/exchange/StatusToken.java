@@ -28,10 +28,15 @@ public record StatusToken(RequestId id, Instant acceptedAt) {
   /** Writes and reads tokens under one secret. Safe for any thread. */
   public static final class Signer {
 
-    private final SecretKeySpec key;
+    /** Keeps a signature for status addresses from being one for anything else. */
+    private static final byte[] PURPOSE = "tideover-status".getBytes(StandardCharsets.US_ASCII);
+
+    /** Each thread its own, ready: doFinal() leaves it as it was after init(). */
+    private final ThreadLocal<Mac> macs;
 
     public Signer(String secret) {
-      this.key = new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256");
+      SecretKeySpec key = new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256");
+      macs = ThreadLocal.withInitial(() -> mac(key));
     }
 
     String write(StatusToken token) {
@@ -64,12 +69,17 @@ public record StatusToken(RequestId id, Instant acceptedAt) {
     }
 
     private byte[] signature(byte[] bytes) {
+      Mac mac = macs.get();
+      mac.update(PURPOSE);
+      mac.update(bytes, 0, SIGNED);
+      return mac.doFinal();
+    }
+
+    private static Mac mac(SecretKeySpec key) {
       try {
         Mac mac = Mac.getInstance("HmacSHA256");
         mac.init(key);
-        mac.update("tideover-status".getBytes(StandardCharsets.US_ASCII));
-        mac.update(bytes, 0, SIGNED);
-        return mac.doFinal();
+        return mac;
       } catch (GeneralSecurityException impossible) {
         throw new AssertionError("every Java platform has HmacSHA256", impossible);
       }
