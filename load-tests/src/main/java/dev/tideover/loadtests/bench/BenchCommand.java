@@ -6,8 +6,10 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +40,18 @@ public final class BenchCommand implements Callable<Integer> {
 
   @Option(names = "--json", paramLabel = "FILE", description = "also write the figures as JSON")
   private @Nullable Path json;
+
+  @Option(
+      names = "--kafka-property",
+      paramLabel = "KEY=VALUE",
+      description = "a kafka.properties entry for Tideover's gateway, to tune it; may be repeated")
+  private Map<String, String> kafkaProperties = new LinkedHashMap<>();
+
+  @Option(
+      names = "--reply-partitions",
+      paramLabel = "N",
+      description = "replies.partitions for Tideover's gateway (default: its own, 12)")
+  private int replyPartitions = 12;
 
   @Option(names = "--bare-only", description = "measure the bare programs alone")
   private boolean bareOnly;
@@ -107,7 +121,7 @@ public final class BenchCommand implements Callable<Integer> {
               + " they could be, and the ratios less sure.%n",
           busy);
     }
-    Testbed testbed = Testbed.create(directory);
+    Testbed testbed = Testbed.create(directory, kafkaProperties, replyPartitions);
     Thread hook = new Thread(testbed::close, "end-processes");
     Runtime.getRuntime().addShutdownHook(hook);
     Report report;

@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -52,17 +53,26 @@ final class Testbed implements AutoCloseable {
 
   private final Path directory;
   private final Deque<Child> children = new ArrayDeque<>();
+  private final Map<String, String> kafkaProperties;
+  private final int replyPartitions;
   private @Nullable Child broker;
   private @Nullable Child client;
   private String bootstrapServers = "";
 
-  private Testbed(Path directory) {
+  private Testbed(Path directory, Map<String, String> kafkaProperties, int replyPartitions) {
     this.directory = directory;
+    this.kafkaProperties = kafkaProperties;
+    this.replyPartitions = replyPartitions;
   }
 
-  /** An empty one. */
-  static Testbed create(Path directory) {
-    return new Testbed(directory);
+  /**
+   * An empty one.
+   *
+   * @param kafkaProperties what Tideover's gateway gets as {@code kafka.properties}
+   * @param replyPartitions what it gets as {@code replies.partitions}
+   */
+  static Testbed create(Path directory, Map<String, String> kafkaProperties, int replyPartitions) {
+    return new Testbed(directory, kafkaProperties, replyPartitions);
   }
 
   /** Starts broker and client; the rest needs them. */
@@ -225,9 +235,11 @@ final class Testbed implements AutoCloseable {
         """
         kafka:
           bootstrap-servers: %s
+          properties: { %s }
         http: { host: 127.0.0.1, port: %d }
         admin: { host: 127.0.0.1, port: %d }
         secret: "only-for-this-benchmark-0123456789"
+        replies: { partitions: %d }
         services:
           bench:
             routes:
@@ -238,7 +250,14 @@ final class Testbed implements AutoCloseable {
             routes:
               - path: /accept
         """
-            .formatted(bootstrapServers, port, adminPort);
+            .formatted(
+                bootstrapServers,
+                kafkaProperties.entrySet().stream()
+                    .map(each -> each.getKey() + ": \"" + each.getValue() + '"')
+                    .collect(Collectors.joining(", ")),
+                port,
+                adminPort,
+                replyPartitions);
     try {
       return Files.writeString(directory.resolve("gateway.yaml"), config);
     } catch (IOException e) {
