@@ -54,9 +54,13 @@ public final class ConfigFile {
                   .build())
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
-  /** What {@code tideover serve --embedded} runs with where no file is given. */
+  /**
+   * What {@code tideover serve --embedded} runs with where no file is given: for one developer, so
+   * not for the network.
+   */
   public static final String EMBEDDED =
       """
+      http: { host: 127.0.0.1 }
       services:
         app:
           routes:
