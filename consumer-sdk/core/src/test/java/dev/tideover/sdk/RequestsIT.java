@@ -21,6 +21,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.Test;
@@ -323,6 +324,32 @@ class RequestsIT {
           .isEqualTo("reply-address");
       assertThat(kafka.readAll(foreign)).isEmpty();
       assertThat(calls).hasValue(0);
+      assertThat(consumer.failure()).isEmpty();
+    }
+  }
+
+  @Test
+  void aReplyPartitionAddedMeanwhileIsFoundBeforeItsRequestIsGivenUp(TestKafka kafka)
+      throws Exception {
+    TestService service = new TestService(kafka, 1);
+    try (TideoverConsumer consumer =
+        service.builder().handler(request -> Outcome.reply(204)).start()) {
+      int added = TestService.REPLY_PARTITIONS;
+      kafka
+          .admin()
+          .createPartitions(Map.of(service.replies, NewPartitions.increaseTo(added + 1)))
+          .all()
+          .get(30, TimeUnit.SECONDS);
+      var record = service.record(service.request(null, "1"));
+      record
+          .headers()
+          .remove("tideover-reply-to")
+          .add("tideover-reply-to", (service.replies + "/" + added).getBytes(UTF_8));
+      kafka.produce(record);
+
+      TestService.await().until(() -> !kafka.readAll(service.replies).isEmpty());
+      assertThat(kafka.readAll(service.replies).get(0).partition()).isEqualTo(added);
+      assertThat(kafka.readAll(service.dead)).isEmpty();
       assertThat(consumer.failure()).isEmpty();
     }
   }

@@ -41,6 +41,12 @@ public final class ClientProperties {
           ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG);
 
   /**
+   * How long a reply partition that was added can be unknown here, in milliseconds. Well below the
+   * time after which a reply address counts as wrong.
+   */
+  static final int PRODUCER_METADATA_AGE = 5_000;
+
+  /**
    * Refuses the settings that the engine insists on.
    *
    * @throws IllegalArgumentException if the key is one of them
@@ -94,6 +100,7 @@ public final class ClientProperties {
     config.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, "" + (9 << 20));
     // Blocks a worker, which is what should slow down when Kafka doesn't take replies.
     config.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, "5000");
+    config.put(ProducerConfig.METADATA_MAX_AGE_CONFIG, "" + PRODUCER_METADATA_AGE);
     config.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, "10000");
     config.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, "30000");
     config.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "500");

@@ -46,6 +46,9 @@ final class Delivery {
   /** How often in a row Kafka didn't take what was sent for it. */
   int failedSends;
 
+  /** How often in a row its reply had to wait for the first one of its partition. */
+  int waits;
+
   /** How often its reply partition was looked for in vain. */
   int failedLookups;
 
@@ -84,6 +87,7 @@ final class Delivery {
     this.reply = reply;
     next = Step.REPLY;
     failedSends = 0;
+    waits = 0;
   }
 
   /** Given up: a handler that runs for it is interrupted, one that doesn't yet never will. */

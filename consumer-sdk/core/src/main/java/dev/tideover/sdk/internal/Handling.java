@@ -39,9 +39,15 @@ final class Handling {
 
   private static final long SEND_BACKOFF_MILLIS = 100;
   private static final long MAX_SEND_BACKOFF_MILLIS = 10_000;
-  private static final long LOOKUP_PAUSE = TimeUnit.SECONDS.toNanos(10);
-  private static final int LOOKUPS = 6;
+
+  /**
+   * A new partition is known after {@link ClientProperties#PRODUCER_METADATA_AGE} at the latest.
+   */
+  private static final long LOOKUP_PAUSE = TimeUnit.SECONDS.toNanos(2);
+
+  private static final int LOOKUPS = 30;
   private static final long NOT_YET_PAUSE = TimeUnit.MILLISECONDS.toNanos(2);
+  private static final int MAX_NOT_YET_SHIFT = 7;
   private static final long REJECTED_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final Settings settings;
@@ -229,6 +235,10 @@ final class Handling {
     return false;
   }
 
+  /**
+   * Here as in {@link #reply}, a producer's callback never sends what comes next: it could wait for
+   * the very thread that it is on. The owner gives the work out again.
+   */
   private void bury(Work<Delivery> work, Delivery delivery) {
     Delivery.Death death = delivery.death();
     sender.send(
@@ -247,18 +257,9 @@ final class Handling {
             mailbox.ended(work);
           } else {
             delivery.answer(ended(delivery, ReplyOutcome.DEAD));
-            elsewhere(work, delivery);
+            mailbox.again(work, 0);
           }
         });
-  }
-
-  /** A producer's callback must not send: it could wait for the very thread that it is on. */
-  private void elsewhere(Work<Delivery> work, Delivery delivery) {
-    try {
-      workers.execute(() -> reply(work, delivery));
-    } catch (RejectedExecutionException rejected) {
-      mailbox.again(work, REJECTED_PAUSE);
-    }
   }
 
   private void reply(Work<Delivery> work, Delivery delivery) {
@@ -269,7 +270,9 @@ final class Handling {
             to.partition(),
             failure -> replied(work, delivery, failure));
     if (!sent) {
-      mailbox.again(work, NOT_YET_PAUSE);
+      // Milliseconds, as a rule. But if Kafka is away, that first one is out for half a minute.
+      int shift = Math.min(delivery.waits++, MAX_NOT_YET_SHIFT);
+      mailbox.again(work, NOT_YET_PAUSE << shift);
     }
   }
 
@@ -293,7 +296,7 @@ final class Handling {
         reply.body().length,
         request.replyTo().topic());
     delivery.answer(completed(delivery, Problems.replyTooLarge(request.id(), reply.body().length)));
-    elsewhere(work, delivery);
+    mailbox.again(work, 0);
   }
 
   private void sendFailed(Work<Delivery> work, Delivery delivery, Exception failure) {

@@ -72,7 +72,8 @@ final class ReplySender implements AutoCloseable {
 
   /**
    * Whether a reply topic has this partition, as far as is known. To ask costs nothing where it
-   * has; otherwise a look at the producer's metadata, which is at most five minutes old.
+   * has; otherwise a look at the producer's metadata, which is a few seconds old at most while
+   * Kafka answers.
    */
   boolean hasPartition(String topic, int partition) {
     Integer known = partitions.get(topic);
