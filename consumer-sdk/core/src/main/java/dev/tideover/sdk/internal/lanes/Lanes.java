@@ -280,10 +280,10 @@ public final class Lanes<W> {
     return assignments.values().stream().filter(a -> a.stopped).map(a -> a.partition).toList();
   }
 
-  /** Whether the window of some partition is full. */
+  /** Whether some partition waits for room in its window. */
   public boolean anyFull() {
     for (Assignment<W> assignment : assignments.values()) {
-      if (assignment.full) {
+      if (assignment.full && !assignment.stopped) {
         return true;
       }
     }

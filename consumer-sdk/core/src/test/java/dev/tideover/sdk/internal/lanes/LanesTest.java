@@ -10,6 +10,20 @@ import org.junit.jupiter.api.Test;
 
 class LanesTest {
 
+  @Test
+  void aStoppedPartitionThatWasFullWaitsForNoRoom() {
+    lanes.assign(P0);
+    for (int offset = 0; offset < 4; offset++) {
+      receive(P0, offset, null);
+    }
+    assertThat(lanes.filled()).containsExactly(P0);
+    lanes.stop(P0);
+    drainNext().forEach(lanes::end);
+
+    assertThat(lanes.emptied()).isEmpty();
+    assertThat(lanes.anyFull()).isFalse();
+  }
+
   private static final TopicPartition P0 = new TopicPartition("orders.requests", 0);
   private static final TopicPartition P1 = new TopicPartition("orders.requests", 1);
 
