@@ -13,7 +13,6 @@ import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.CloseOptions.GroupMembershipOperation;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -176,13 +175,13 @@ final class GroupMember {
    *
    * @throws KafkaException for what no further try can mend
    */
-  Iterable<ConsumerRecord<byte[], byte[]>> poll(long waitNanos) throws InterruptedException {
+  ConsumerRecords<byte[], byte[]> poll(long waitNanos) throws InterruptedException {
     try {
       ConsumerRecords<byte[], byte[]> records = consumer.poll(Duration.ofNanos(waitNanos));
       backoff = FIRST_BACKOFF;
       return records;
     } catch (WakeupException toldTo) {
-      return List.of();
+      return ConsumerRecords.empty();
     } catch (RetriableException | AuthenticationException | AuthorizationException failure) {
       if (maySayPollFailed.now()) {
         log.error(
@@ -192,7 +191,7 @@ final class GroupMember {
             failure.toString());
       }
       backoff = stop.await(backoff, TimeUnit.MILLISECONDS) ? 0 : Math.min(2 * backoff, MAX_BACKOFF);
-      return List.of();
+      return ConsumerRecords.empty();
     } catch (FencedInstanceIdException takenOver) {
       throw new IllegalStateException(
           "another process has joined the group \""

@@ -14,6 +14,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -102,17 +103,18 @@ final class PollLoop {
    * that ({@link Handling}).
    */
   void runOnce() throws InterruptedException {
-    poll().forEach(this::receive); // decode, into its lane
-    start(); //                       whose turn it is: to a worker
-    settle(); //                      reply acknowledged: mark done, next of its lane
-    flow(); //                        a full window pauses its partition, never the polling
-    commit(); //                      up to the first that hasn't ended
+    receive(poll()); // decode, into its lane
+    start(); //         whose turn it is: to a worker
+    settle(); //        reply acknowledged: mark done, next of its lane
+    flow(); //          a full window pauses its partition, never the polling
+    commit(); //        up to the first that hasn't ended
   }
 
-  private Iterable<ConsumerRecord<byte[], byte[]>> poll() throws InterruptedException {
-    // In this order, so that no wake-up is lost: see Mailbox.
-    boolean permitsFree = workers.hungry(lanes.hasNext());
-    boolean mayWait = mailbox.enterPoll() && !permitsFree && (draining || !stopping.getAsBoolean());
+  private ConsumerRecords<byte[], byte[]> poll() throws InterruptedException {
+    // Say what is waited for, say that it is polled, look; so no wake-up is lost: see Mailbox.
+    workers.hungry(lanes.hasNext());
+    boolean mayWait =
+        mailbox.enterPoll() && !workers.canFeedHungry() && (draining || !stopping.getAsBoolean());
     try {
       return member.poll(mayWait ? longestPoll() : 0);
     } finally {
@@ -127,8 +129,15 @@ final class PollLoop {
     return Math.min(wait, lanes.untilNextTick(nanoTime.getAsLong()));
   }
 
-  private void receive(ConsumerRecord<byte[], byte[]> record) {
-    TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+  private void receive(ConsumerRecords<byte[], byte[]> records) {
+    for (TopicPartition partition : records.partitions()) {
+      for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
+        receive(partition, record);
+      }
+    }
+  }
+
+  private void receive(TopicPartition partition, ConsumerRecord<byte[], byte[]> record) {
     if (!lanes.takes(partition)) {
       return;
     }
@@ -299,7 +308,7 @@ final class PollLoop {
             GroupMember.commitFailed("the group is rebalancing");
             return;
           }
-          poll().forEach(this::receive);
+          receive(poll());
         }
       }
     }
@@ -337,8 +346,9 @@ final class PollLoop {
     long deadline = nanoTime.getAsLong() + budget;
     while (!lanes.drained(lanes.partitions()) && nanoTime.getAsLong() - deadline < 0) {
       start();
-      poll().forEach(this::receive);
+      receive(poll());
       settle();
+      commit();
     }
     commitAndWait(true);
   }
@@ -372,8 +382,10 @@ final class PollLoop {
       try {
         while (!lanes.drained(partitions) && nanoTime.getAsLong() - deadline < 0) {
           start();
-          long left = deadline - nanoTime.getAsLong();
-          Message message = mailbox.poll(Math.min(left, lanes.untilNextTick(nanoTime.getAsLong())));
+          long now = nanoTime.getAsLong();
+          long wait = Math.min(deadline - now, lanes.untilNextTick(now));
+          // A permit comes back without a message, often just behind its request's: look for it.
+          Message message = mailbox.poll(lanes.hasNext() ? Math.min(wait, FULL_POLL) : wait);
           if (message != null) {
             apply(message);
           }
@@ -383,6 +395,12 @@ final class PollLoop {
         Thread.currentThread().interrupt();
       }
       giveUp(partitions);
+      if (!draining) {
+        // Back in a poll whose wait was chosen before: what the other partitions have to do now,
+        // or reported meanwhile, mustn't wait for its end.
+        mailbox.enterPoll();
+        mailbox.wake();
+      }
     }
 
     /** Ours no longer: another instance may have them, so nothing is committed. */

@@ -99,15 +99,20 @@ final class Workers {
   /** Gives back the permit of a task. Returns whether the owner waits for it. */
   boolean release() {
     permits.release();
-    return hungry && permits.availablePermits() >= enough;
+    return canFeedHungry();
+  }
+
+  /** Owner: says whether requests wait for permits, before it polls. */
+  void hungry(boolean hungry) {
+    this.hungry = hungry;
   }
 
   /**
-   * Owner: says whether requests wait for permits. Returns whether there are some already. Order
-   * matters as in {@link Mailbox}: first say it, then look.
+   * Whether requests wait for permits and there are some worth a turn of the owner. For the owner
+   * to ask after it has said that it polls, as with a message of the {@link Mailbox}: a permit that
+   * comes back before that wakes nobody.
    */
-  boolean hungry(boolean hungry) {
-    this.hungry = hungry;
+  boolean canFeedHungry() {
     return hungry && permits.availablePermits() >= enough;
   }
 
