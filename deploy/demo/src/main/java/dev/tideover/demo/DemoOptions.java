@@ -1,5 +1,6 @@
 package dev.tideover.demo;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,11 @@ record DemoOptions(
             + " end after --duration "
             + text(duration)
             + ", so v2 would have nothing to do; make the duration longer");
+    require(
+        report == null || isFileInADirectory(report),
+        "--report is "
+            + report
+            + ", which can't be written: choose a file in a directory that is there and writable");
     long waiting = rate * (downtime.toSeconds() + 5);
     require(
         waiting <= TrafficClient.MOST_WAITING,
@@ -74,6 +80,15 @@ record DemoOptions(
   /** After this a client gives up: the gateway has promised an answer before. */
   Duration answerWithin() {
     return gatewayWait().plus(GRACE);
+  }
+
+  /** Looked at before the run: after it, an error would cost the result. */
+  private static boolean isFileInADirectory(Path file) {
+    Path directory = file.toAbsolutePath().getParent();
+    return directory != null
+        && Files.isDirectory(directory)
+        && Files.isWritable(directory)
+        && !Files.isDirectory(file);
   }
 
   private static void require(boolean condition, String problem) throws DemoException {

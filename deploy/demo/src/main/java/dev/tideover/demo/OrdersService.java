@@ -20,8 +20,8 @@ import picocli.CommandLine.Option;
  * more than that here is the {@link Ledger}, by which the demo checks it.
  *
  * <p>It prints {@code READY <epoch milliseconds>} when it is ready to work, just before it starts
- * the SDK, and {@code STARTED} when the SDK runs. SIGTERM lets it finish what it has begun and exit
- * with 0.
+ * the SDK, and {@code STARTED} when requests reach it. SIGTERM lets it finish what it has begun and
+ * exit with 0.
  */
 @Command(name = "orders", description = "The demo's orders service.")
 final class OrdersService implements Callable<Integer> {
@@ -29,6 +29,7 @@ final class OrdersService implements Callable<Integer> {
   private static final String CUSTOMER = "[A-Za-z0-9_-]{1,64}";
 
   private static final String PREFIX = "/orders/";
+  private static final Duration ASSIGNMENT = Duration.ofSeconds(30);
 
   @Option(names = "--bootstrap-servers", required = true)
   String bootstrapServers = "";
@@ -75,9 +76,12 @@ final class OrdersService implements Callable<Integer> {
       System.err.println("The orders service can't start: " + e.getMessage());
       return 1;
     }
-    System.out.println("STARTED");
-
     Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndExit(consumer), "drain"));
+    if (!consumer.awaitAssignment(ASSIGNMENT)) {
+      System.err.println("The orders service got no partition within " + ASSIGNMENT);
+      return 1;
+    }
+    System.out.println("STARTED");
     new CountDownLatch(1).await();
     return 0;
   }

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -36,6 +38,17 @@ class DemoOptionsTest {
   }
 
   @Test
+  void aReportThatCouldNotBeWrittenIsRefusedBeforeTheRun(@TempDir Path directory) {
+    assertThatThrownBy(() -> reportingTo(directory.resolve("missing/report.json")).validate())
+        .isInstanceOf(DemoException.class)
+        .hasMessageContaining("--report is " + directory.resolve("missing/report.json"));
+    assertThatThrownBy(() -> reportingTo(directory).validate()).isInstanceOf(DemoException.class);
+    assertThatCode(() -> reportingTo(directory.resolve("report.json")).validate())
+        .doesNotThrowAnyException();
+    assertThatCode(() -> reportingTo(Path.of("report.json")).validate()).doesNotThrowAnyException();
+  }
+
+  @Test
   void theGatewayWaitsLongerThanTheReleaseTakesAndClientsLongerThanTheGateway() {
     DemoOptions options = options(10, 300, 10, 90, 0);
     assertThat(options.gatewayWait()).isGreaterThan(Duration.ofSeconds(100));
@@ -55,6 +68,18 @@ class DemoOptionsTest {
     assertThatThrownBy(() -> new DurationConverter().convert(text))
         .isInstanceOf(TypeConversionException.class)
         .hasMessageContaining("such as 30s");
+  }
+
+  private static DemoOptions reportingTo(Path report) {
+    return new DemoOptions(
+        200,
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(10),
+        Duration.ofSeconds(5),
+        false,
+        report,
+        false,
+        8080);
   }
 
   private static DemoOptions options(
