@@ -43,6 +43,8 @@ final class OrdersService implements Callable<Integer> {
   @Option(names = "--work-time", converter = DurationConverter.class)
   Duration workTime = Duration.ofMillis(2);
 
+  private volatile int exitCode;
+
   /** The body of a request. */
   @JsonIgnoreProperties(ignoreUnknown = true)
   record Order(int seq) {}
@@ -79,7 +81,8 @@ final class OrdersService implements Callable<Integer> {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> drainAndExit(consumer), "drain"));
     if (!consumer.awaitAssignment(ASSIGNMENT)) {
       System.err.println("The orders service got no partition within " + ASSIGNMENT);
-      return 1;
+      exitCode = 1; // The shutdown hook has the last word.
+      return exitCode;
     }
     System.out.println("STARTED");
     new CountDownLatch(1).await();
@@ -122,11 +125,11 @@ final class OrdersService implements Callable<Integer> {
     }
   }
 
-  private static void drainAndExit(TideoverConsumer consumer) {
+  private void drainAndExit(TideoverConsumer consumer) {
     consumer.close();
     System.out.println("DRAINED");
     // The JVM's exit code after SIGTERM would be 143; a clean drain is a success. All is done here,
     // and the ledger has no buffer, so nothing is cut off.
-    Runtime.getRuntime().halt(0);
+    Runtime.getRuntime().halt(exitCode);
   }
 }
