@@ -126,6 +126,14 @@ class StartUpIT {
   }
 
   @Test
+  void aDeadLetterTopicMayHaveAnyNumberOfPartitions(TestKafka kafka) {
+    String service = TestGateway.uniqueService();
+    kafka.createTopic(service + ".dead", 4);
+
+    start(kafka, service, "").close();
+  }
+
+  @Test
   void gatewaysThatStartAtOnceShareTheTopics(TestKafka kafka) throws Exception {
     int gateways = 3;
     String service = TestGateway.uniqueService();
