@@ -183,7 +183,11 @@ class StartUpIT {
       RawHttp.Response ready = RawHttp.exchange(admin, "GET", "/health/ready", new byte[0]);
       assertThat(ready.status()).isEqualTo(200);
       assertThat(ready.json().get("status").asText()).isEqualTo("pass");
-      assertThat(RawHttp.exchange(admin, "GET", "/other", new byte[0]).status()).isEqualTo(404);
+      for (String target : List.of("/other", "*", "other", "http://test", "?")) {
+        assertThat(RawHttp.exchange(admin, "OPTIONS", target, new byte[0]).status())
+            .as(target)
+            .isEqualTo(404);
+      }
     }
   }
 
