@@ -25,6 +25,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +44,7 @@ public final class Gateway implements AutoCloseable {
 
   private final List<HttpFront> fronts = new CopyOnWriteArrayList<>();
   private volatile boolean ready;
+  private volatile @Nullable ReplyFeed feed;
   private int adminPort;
 
   private Gateway() {}
@@ -63,7 +65,7 @@ public final class Gateway implements AutoCloseable {
     try {
       gateway.startParts(config, options);
       return gateway;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       gateway.close();
       throw e;
     }
@@ -76,7 +78,7 @@ public final class Gateway implements AutoCloseable {
     Vertx vertx = Vertx.vertx(options.setEventLoopPoolSize(eventLoops));
     onClose(() -> await(vertx.close(), "closing the event loops", STOP_SECONDS));
     // Probes are answered while the rest starts: alive, not ready.
-    AdminFront admin = new AdminFront(config.admin(), () -> ready);
+    AdminFront admin = new AdminFront(config.admin(), this::isReady);
     deploy(vertx, admin, "admin", config.admin().host(), config.admin().port());
     adminPort = admin.port();
 
@@ -84,12 +86,13 @@ public final class Gateway implements AutoCloseable {
     RequestLog log = RequestLog.start(config);
     ReplyReader reader = onClose(new ReplyReader(config));
     Exchanges exchanges = new Exchanges(config, routes, log, reader, signer);
-    ReplyFeed feed = onClose(ReplyFeed.start(config, exchanges));
+    ReplyFeed replies = onClose(ReplyFeed.start(config, exchanges));
+    feed = replies;
     // Backwards on close: first no new requests, then what is under way gets its acknowledgement,
     // then all waits end and their answers go out, and only then the rest.
     onClose(exchanges);
     onClose(log);
-    await(feed.ready(), "reaching the end of the reply topic", START_SECONDS);
+    await(replies.ready(), "reaching the end of the reply topic", START_SECONDS);
 
     for (int i = 0; i < eventLoops; i++) {
       HttpFront front = new HttpFront(config.http(), exchanges);
@@ -103,6 +106,11 @@ public final class Gateway implements AutoCloseable {
         });
     ready = true;
     LOG.info("Ready: clients at port {}, operators at port {}", port(), adminPort);
+  }
+
+  private boolean isReady() {
+    ReplyFeed following = feed;
+    return ready && following != null && following.isFollowing();
   }
 
   private static void deploy(

@@ -4,32 +4,45 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.classic.spi.IThrowableProxy;
+import ch.qos.logback.classic.spi.StackTraceElementProxy;
 import ch.qos.logback.core.AppenderBase;
 import io.vertx.core.VertxOptions;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.LoggerFactory;
 
 /**
  * Sees event loops that are blocked for 100 ms, by what Vert.x's blocked thread checker logs.
  *
- * <p>A loop that waits, for a lock, a latch, a sleep, is a fault always. One that is at work may
- * look blocked because the machine gave this JVM no processor or collected its garbage; a thread
- * that does nothing but wake up every 5 ms notices that too, and such a warning is let pass.
+ * <p>A loop that waits, for a lock, a latch, a sleep, a native call, is a fault always. Any other
+ * is one if it worked, by its CPU time. If it didn't, the machine gave it no processor or the JVM
+ * collected its garbage, and the warning is let pass.
  */
 final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCloseable {
 
-  private static final long STALL_NANOS = TimeUnit.MILLISECONDS.toNanos(25);
-  private static final long WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+  private static final Pattern WARNING = Pattern.compile("Thread (\\S+) has been blocked for");
+  private static final long LIMIT_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+  private static final long WORKED_NANOS = LIMIT_NANOS / 2;
+
+  /** The CPU time that each event loop had used at some time. */
+  private record Sample(long at, Map<Thread, Long> used) {}
 
   private final Logger logger = (Logger) LoggerFactory.getLogger("io.vertx.core");
-  private final Thread meter = new Thread(this::meter, "stall-meter");
+  private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+  private final Thread sampler = new Thread(this::sample, "cpu-sampler");
 
-  /** Guarded by this; in nanoseconds. */
-  private final List<Long> stallEnds = new ArrayList<>();
+  /** Guarded by this; the newest last, those of the last second. */
+  private final Deque<Sample> samples = new ArrayDeque<>();
 
   /** Guarded by this. */
   private final List<String> blocked = new ArrayList<>();
@@ -52,52 +65,81 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
     watch.setContext(watch.logger.getLoggerContext());
     watch.start();
     watch.logger.addAppender(watch);
-    watch.meter.setDaemon(true);
-    watch.meter.start();
+    watch.sampler.setDaemon(true);
+    watch.sampler.start();
     return watch;
   }
 
-  private void meter() {
-    long last = System.nanoTime();
+  private void sample() {
     while (!closed) {
-      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
-      long now = System.nanoTime();
-      if (now - last > STALL_NANOS) {
-        synchronized (this) {
-          stallEnds.add(now);
+      Sample sample = new Sample(System.nanoTime(), used());
+      synchronized (this) {
+        samples.addLast(sample);
+        while (sample.at - samples.getFirst().at > TimeUnit.SECONDS.toNanos(1)) {
+          samples.removeFirst();
         }
       }
-      last = now;
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
     }
+  }
+
+  private Map<Thread, Long> used() {
+    Thread[] all = new Thread[2 * Thread.activeCount() + 20];
+    Map<Thread, Long> used = new HashMap<>();
+    for (int i = Thread.enumerate(all) - 1; i >= 0; i--) {
+      if (all[i].getName().startsWith("vert.x-eventloop-thread")) {
+        used.put(all[i], threads.getThreadCpuTime(all[i].getId()));
+      }
+    }
+    return used;
   }
 
   @Override
-  protected synchronized void append(ILoggingEvent event) {
-    if (!event.getFormattedMessage().contains("has been blocked for")) {
+  protected void append(ILoggingEvent event) {
+    Matcher warning = WARNING.matcher(event.getFormattedMessage());
+    if (!warning.find()) {
       return;
     }
-    IThrowableProxy stack = event.getThrowableProxy();
     StringBuilder text = new StringBuilder(event.getFormattedMessage());
     boolean waits = false;
-    if (stack != null) {
-      for (var frame : stack.getStackTraceElementProxyArray()) {
+    if (event.getThrowableProxy() != null) {
+      StackTraceElementProxy[] stack = event.getThrowableProxy().getStackTraceElementProxyArray();
+      for (StackTraceElementProxy frame : stack) {
         text.append("\n  ").append(frame.getSTEAsString());
       }
-      if (stack.getStackTraceElementProxyArray().length > 0) {
-        String top = stack.getStackTraceElementProxyArray()[0].getSTEAsString();
-        waits =
-            top.contains("Unsafe.park")
-                || top.contains("Object.wait")
-                || top.contains("Thread.sleep");
-      }
+      waits = stack.length > 0 && stack[0].getStackTraceElement().isNativeMethod();
     }
-    if (waits || !stalled(System.nanoTime())) {
-      blocked.add(text.toString());
+    synchronized (this) {
+      if (waits || isBlocked(warning.group(1)) || worked(warning.group(1))) {
+        blocked.add(text.toString());
+      }
     }
   }
 
-  private boolean stalled(long now) {
-    return stallEnds.stream().anyMatch(end -> now - end < WINDOW_NANOS);
+  /** Waits for a monitor or another thread: its stack doesn't show the first. */
+  private boolean isBlocked(String name) {
+    return used().keySet().stream()
+        .filter(thread -> thread.getName().equals(name))
+        .anyMatch(thread -> thread.getState() != Thread.State.RUNNABLE);
+  }
+
+  /** Whether it used a processor for a good part of the last 100 ms. */
+  private boolean worked(String name) {
+    Map<Thread, Long> now = used();
+    long at = System.nanoTime();
+    Sample before = null;
+    for (Sample sample : samples) {
+      if (before == null || at - sample.at >= LIMIT_NANOS) {
+        before = sample;
+      }
+    }
+    if (before == null) {
+      return true;
+    }
+    Map<Thread, Long> then = before.used;
+    return now.entrySet().stream()
+        .filter(loop -> loop.getKey().getName().equals(name))
+        .anyMatch(loop -> loop.getValue() - then.getOrDefault(loop.getKey(), 0L) >= WORKED_NANOS);
   }
 
   synchronized List<String> blocked() {
@@ -113,7 +155,7 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
     closed = true;
     logger.detachAppender(this);
     try {
-      meter.join(5_000);
+      sampler.join(5_000);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
+import dev.tideover.wire.HttpFields;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -251,6 +253,19 @@ class HostileInputIT {
 
     assertThat(response.status()).isEqualTo(405);
     assertThat(response.problem()).isEqualTo("method-not-allowed");
+    // RFC 9110 section 15.5.6: a 405 has an Allow, if an empty one.
+    assertThat(response.field("Allow")).isNotNull();
+  }
+
+  /** RFC 9112 section 3.2.4. */
+  @Test
+  void theAsteriskFormIsForOptionsOnly() throws Exception {
+    service.on("*", request -> request.reply(204, NOTHING));
+
+    assertThat(gateway.send("OPTIONS", "*", NOTHING).status()).isEqualTo(204);
+    RawHttp.Response response = gateway.send("GET", "*", NOTHING);
+    assertThat(response.status()).isEqualTo(400);
+    assertThat(response.problem()).isEqualTo("bad-target");
   }
 
   @Test
@@ -345,6 +360,33 @@ class HostileInputIT {
     RawHttp.Response unknown = gateway.send("POST", "/ok", NOTHING, "Expect: the-unexpected");
     assertThat(unknown.status()).isEqualTo(417);
     assertThat(unknown.problem()).isEqualTo("expectation-failed");
+  }
+
+  /** RFC 9110 section 10.1.1: who speaks HTTP/1.0 would take the 100 for the answer. */
+  @Test
+  void anExpectationInHttp10IsIgnored() throws Exception {
+    try (RawHttp http = new RawHttp(gateway.port())) {
+      http.send("POST /ok HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello");
+
+      RawHttp.Response response = http.read();
+      assertThat(response.status()).isEqualTo(200);
+      assertThat(response.text()).isEqualTo("hello");
+    }
+  }
+
+  /** More lines than a record may have: stored, no service could read it. */
+  @Test
+  void moreFieldLinesThanARecordHoldsAreRefused() throws Exception {
+    String[] most = new String[HttpFields.MAX_LINES];
+    Arrays.fill(most, "a: 1");
+    assertThat(gateway.send("GET", "/ok", NOTHING, most).status()).isEqualTo(200);
+    String[] tooMany = new String[HttpFields.MAX_LINES + 1];
+    Arrays.fill(tooMany, "a: 1");
+
+    RawHttp.Response response = gateway.send("GET", "/ok", NOTHING, tooMany);
+
+    assertThat(response.status()).isEqualTo(431);
+    assertThat(response.problem()).isEqualTo("fields-too-large");
   }
 
   @Test

@@ -105,6 +105,28 @@ class KafkaOutageIT {
     }
   }
 
+  /** Nor without this: work on a loop blocks it as well as a wait does. */
+  @Test
+  void theWatchSeesALoopThatWorksTooLong() throws Exception {
+    Vertx vertx = Vertx.vertx(EventLoopWatch.options());
+    try (EventLoopWatch watch = EventLoopWatch.begin()) {
+      CountDownLatch done = new CountDownLatch(1);
+      vertx.runOnContext(
+          nothing -> {
+            long start = System.nanoTime();
+            while (watch.blocked().isEmpty() && System.nanoTime() - start < 30_000_000_000L) {
+              Thread.onSpinWait();
+            }
+            done.countDown();
+          });
+      assertThat(done.await(60, TimeUnit.SECONDS)).isTrue();
+
+      assertThat(watch.blocked()).isNotEmpty();
+    } finally {
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void requestsDuringAnOutageAreAnsweredInTimeAndTruthfully(Outage outage) throws Exception {

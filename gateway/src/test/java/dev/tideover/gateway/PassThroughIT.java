@@ -9,6 +9,8 @@ import dev.tideover.testkit.TestKafka;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.security.MessageDigest;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -202,6 +204,23 @@ class PassThroughIT {
 
     assertThat(service.awaitRequest("/utf8").header("x-there")).isEqualTo(value);
     assertThat(response.field("X-Back")).isEqualTo(latin1(value + "!"));
+  }
+
+  /** RFC 9110 section 6.6.1: who has a clock says when; the service's own word stands. */
+  @Test
+  void everyAnswerHasADate() throws Exception {
+    service.on("/date/none", request -> request.reply(200, NOTHING));
+    String date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    service.on("/date/own", request -> request.reply(200, NOTHING, "date", date));
+
+    assertThat(gateway.send("GET", "/date/own", NOTHING).field("Date")).isEqualTo(date);
+    for (String target : List.of("/date/none", "/.tideover/x", "/%00")) {
+      Instant said =
+          Instant.from(
+              DateTimeFormatter.RFC_1123_DATE_TIME.parse(
+                  gateway.send("GET", target, NOTHING).field("Date")));
+      assertThat(said).isBetween(Instant.now().minusSeconds(30), Instant.now().plusSeconds(1));
+    }
   }
 
   @Test

@@ -126,6 +126,14 @@ class StartUpIT {
   }
 
   @Test
+  void aDeadLetterTopicMayHaveAnyNumberOfPartitions(TestKafka kafka) {
+    String service = TestGateway.uniqueService();
+    kafka.createTopic(service + ".dead", 4);
+
+    start(kafka, service, "").close();
+  }
+
+  @Test
   void gatewaysThatStartAtOnceShareTheTopics(TestKafka kafka) throws Exception {
     int gateways = 3;
     String service = TestGateway.uniqueService();
@@ -175,7 +183,11 @@ class StartUpIT {
       RawHttp.Response ready = RawHttp.exchange(admin, "GET", "/health/ready", new byte[0]);
       assertThat(ready.status()).isEqualTo(200);
       assertThat(ready.json().get("status").asText()).isEqualTo("pass");
-      assertThat(RawHttp.exchange(admin, "GET", "/other", new byte[0]).status()).isEqualTo(404);
+      for (String target : List.of("/other", "*", "other", "http://test", "?")) {
+        assertThat(RawHttp.exchange(admin, "OPTIONS", target, new byte[0]).status())
+            .as(target)
+            .isEqualTo(404);
+      }
     }
   }
 

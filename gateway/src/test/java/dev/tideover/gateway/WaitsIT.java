@@ -8,8 +8,15 @@ import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
 import io.vertx.core.VertxOptions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -197,6 +204,78 @@ class WaitsIT {
     }
   }
 
+  /** Those whose bodies are on their way are not counted yet; they must be when they arrive. */
+  @Test
+  void theLimitHoldsForClientsWhoseBodiesArriveSlowly(TestKafka kafka) throws Exception {
+    try (TestGateway small = small(kafka, 1);
+        RawService behind =
+            RawService.start(kafka.bootstrapServers(), small.service, TestGateway.PARTITIONS);
+        RawHttp first = new RawHttp(small.port());
+        RawHttp second = new RawHttp(small.port())) {
+      for (RawHttp http : List.of(first, second)) {
+        // The answer to the first part shows that the head was read and the request admitted.
+        http.send(
+            "POST /slow HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+        assertThat(http.read().status()).isEqualTo(100);
+      }
+      first.send("x");
+      behind.awaitRequest("/slow");
+
+      long start = System.nanoTime();
+      second.send("x");
+      assertThat(second.read().status()).isEqualTo(202);
+      assertThat(elapsed(start)).isLessThan(Duration.ofSeconds(5));
+
+      behind.awaitRequest("/slow").reply(200, "1".getBytes(UTF_8));
+      assertThat(first.read().text()).isEqualTo("1");
+    }
+  }
+
+  /** A wait may be an hour long, and there may be 20,000. */
+  @Test
+  void whoWaitsKeepsNoBodyInMemory(TestKafka kafka) throws Exception {
+    int clients = 48;
+    byte[] body = new byte[1 << 20];
+    List<RawHttp> connections = new ArrayList<>();
+    try (TestGateway idle = TestGateway.start(kafka.bootstrapServers(), "path: /**, wait: 60s")) {
+      long before = usedAfterCollection();
+      for (int i = 0; i < clients; i++) {
+        RawHttp http = new RawHttp(idle.port());
+        connections.add(http);
+        http.request("POST", "/large", body);
+      }
+      await().atMost(Duration.ofSeconds(20)).until(() -> stored(kafka, idle) == clients);
+
+      await()
+          .atMost(Duration.ofSeconds(20))
+          .untilAsserted(
+              () ->
+                  assertThat(usedAfterCollection() - before)
+                      .as("bytes on the heap for %d waiting clients", clients)
+                      .isLessThan((long) clients * body.length / 2));
+    } finally {
+      for (RawHttp http : connections) {
+        http.close();
+      }
+    }
+  }
+
+  private static long stored(TestKafka kafka, TestGateway gateway) throws Exception {
+    Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+    for (int partition = 0; partition < TestGateway.PARTITIONS; partition++) {
+      ends.put(new TopicPartition(gateway.requests(), partition), OffsetSpec.latest());
+    }
+    return kafka.admin().listOffsets(ends).all().get(20, TimeUnit.SECONDS).values().stream()
+        .mapToLong(end -> end.offset())
+        .sum();
+  }
+
+  private static long usedAfterCollection() {
+    System.gc();
+    Runtime runtime = Runtime.getRuntime();
+    return runtime.totalMemory() - runtime.freeMemory();
+  }
+
   @Test
   void aClientThatLeavesMakesRoomAndItsRequestStays(TestKafka kafka) throws Exception {
     try (TestGateway small = small(kafka, 1);
@@ -334,6 +413,34 @@ class WaitsIT {
                 return response.status() == 410;
               });
     }
+  }
+
+  /** The record is gone and, as in a quiet service, nothing stands behind it. */
+  @Test
+  void aReplyPastItsRetentionIsGoneAndWasAccepted(TestKafka kafka) throws Exception {
+    RawHttp.Response accepted = gateway.send("POST", "/forgotten", NOTHING);
+    String location = accepted.field("Location");
+    RawService.Request request = service.awaitRequest("/forgotten");
+    request.reply(200, "done".getBytes(UTF_8));
+    assertThat(awaitReply(location).text()).isEqualTo("done");
+    String[] to = request.header("tideover-reply-to").split("/");
+    kafka
+        .admin()
+        .deleteRecords(
+            Map.of(
+                new TopicPartition(to[0], Integer.parseInt(to[1])),
+                RecordsToDelete.beforeOffset(-1)))
+        .all()
+        .get(20, TimeUnit.SECONDS);
+
+    RawHttp.Response gone = gateway.send("GET", location, NOTHING);
+
+    assertThat(gone.status()).isEqualTo(410);
+    assertThat(gone.problem()).isEqualTo("reply-expired");
+    // It was stored and it ran: "not-accepted" would invite its client to send it again.
+    assertThat(gone.outcome()).isEqualTo("accepted");
+    assertThat(gone.field("Tideover-Id")).isEqualTo(accepted.field("Tideover-Id"));
+    assertThat(gone.json().get("requestId").asText()).isEqualTo(accepted.field("Tideover-Id"));
   }
 
   private static TestGateway small(TestKafka kafka, int waiting) {

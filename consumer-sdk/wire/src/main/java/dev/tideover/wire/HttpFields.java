@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HttpFields {
 
+  /**
+   * How many lines a message may have at most. A reader takes 1,000 headers in all; the rest is
+   * room for the contract's own, those of a dead letter, and those that a later version adds.
+   */
+  public static final int MAX_LINES = 900;
+
   /** No field at all. */
   public static final HttpFields EMPTY = new HttpFields(new String[0]);
 
@@ -30,8 +36,8 @@ public final class HttpFields {
   /**
    * Fields from name, value, name, value...
    *
-   * @throws IllegalArgumentException for an odd count, a name that is no lower-case token or a
-   *     value that can't stand in a field line
+   * @throws IllegalArgumentException for an odd count, a name that is no lower-case token, a value
+   *     that can't stand in a field line, or more than {@link #MAX_LINES}
    */
   public static HttpFields of(String... namesAndValues) {
     if (namesAndValues.length % 2 != 0) {
@@ -161,10 +167,14 @@ public final class HttpFields {
     /**
      * Adds a line.
      *
-     * @throws IllegalArgumentException if the name is no lower-case token or the value can't stand
-     *     in a field line; the message names the field, never the value
+     * @throws IllegalArgumentException if the name is no lower-case token, the value can't stand in
+     *     a field line, or there are {@link #MAX_LINES} already; the message names the field, never
+     *     the value
      */
     public Builder add(String name, String value) {
+      if (length >= 2 * MAX_LINES) {
+        throw new IllegalArgumentException("more than " + MAX_LINES + " HTTP field lines");
+      }
       if (!isName(name)) {
         throw new IllegalArgumentException(
             "not a lower-case HTTP field name: " + HeaderBlock.printable(name));

@@ -17,8 +17,8 @@ final class Shutdown implements AutoCloseable {
 
   private final CountDownLatch stopped;
 
-  /** Guarded by this; null once closed. */
-  private Deque<AutoCloseable> parts = new ArrayDeque<>();
+  /** Guarded by this, as the next. */
+  private final Deque<AutoCloseable> parts = new ArrayDeque<>();
 
   private boolean closed;
 

@@ -44,6 +44,11 @@ public record GatewayConfig(
     Map<String, String> seen = new LinkedHashMap<>();
     services.forEach(
         (name, service) -> {
+          check(
+              !replies.topic().equals(service.requestTopic())
+                  && !replies.topic().equals(service.deadTopic()),
+              "replies.topic",
+              "found \"" + replies.topic() + "\", which is a topic of the service " + name);
           for (int i = 0; i < service.routes().size(); i++) {
             Route route = service.routes().get(i);
             String path = "services." + name + ".routes[" + i + "]";

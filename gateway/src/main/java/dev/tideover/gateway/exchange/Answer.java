@@ -31,6 +31,9 @@ public sealed interface Answer {
   /** Asked for at its {@code Location}, and it has no reply yet. */
   record Pending(RequestId id, String token) implements Answer {}
 
+  /** Asked for at its {@code Location}: it was stored, and its reply can't be given. */
+  record ReplyMissing(RequestId id, Reason reason, String detail) implements Answer {}
+
   /** Refused before anything was stored: nothing will run. */
   record Rejected(Reason reason, String detail, Set<String> allowedMethods) implements Answer {
     public Rejected(Reason reason, String detail) {
@@ -57,6 +60,7 @@ public sealed interface Answer {
     EXPECTATION_FAILED(417, "expectation-failed", "The expectation can't be met", false),
     FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
     INTERNAL(500, "internal", "The gateway failed", false),
+    REPLY_UNAVAILABLE(503, "reply-unavailable", "The reply can't be read now", true),
     UNAVAILABLE(503, "unavailable", "Kafka can't take the request now", true),
     STOPPING(503, "stopping", "The gateway is stopping", true);
 

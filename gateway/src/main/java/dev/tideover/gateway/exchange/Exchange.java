@@ -72,6 +72,9 @@ public final class Exchange {
       return rejected(Answer.Reason.BAD_TARGET, String.valueOf(e.getMessage()));
     }
     String path = target.path();
+    if (path.equals("*") && !inbound.method().equals("OPTIONS")) {
+      return rejected(Answer.Reason.BAD_TARGET, "The target \"*\" is for OPTIONS only.");
+    }
     if (path.equals(GatewayConfig.RESERVED_PATH)
         || path.startsWith(GatewayConfig.RESERVED_PATH + "/")) {
       return rejected(Answer.Reason.NO_ROUTE, "The gateway has no such resource.");
@@ -96,12 +99,16 @@ public final class Exchange {
       return rejected(
           Answer.Reason.STOPPING, "The request was not stored; send it again, to another gateway.");
     }
+    return Future.succeededFuture(route);
+  }
+
+  /** Only now, when the body is there: a limit that counts those who wait must not be stale. */
+  private void settleWait(Route route) {
     // A durable request needs no connection: answer 202 rather than turn it away. Then somebody may
     // ask for its answer, so it must not expire.
     boolean crowded = shared.waitingOf(route).get() >= route.waitingLimit();
     wait = crowded ? Duration.ZERO : patience(route);
     expires = route.expires(inbound.method()) && !inbound.respondAsync() && !crowded;
-    return Future.succeededFuture(route);
   }
 
   /** How long this client is kept: what it asks for, within what the route gives. */
@@ -124,7 +131,11 @@ public final class Exchange {
     }
     return inbound
         .body(route.maxBody())
-        .map(body -> new Stored(route, envelope(authority, fields, key, body)));
+        .map(
+            body -> {
+              settleWait(route);
+              return new Stored(route, envelope(authority, fields, key, body));
+            });
   }
 
   private RequestEnvelope envelope(

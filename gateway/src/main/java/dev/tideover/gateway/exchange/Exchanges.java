@@ -37,7 +37,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Exchanges.class);
   private static final long REAP_MILLIS = 50;
 
-  /** Replies that can be asked for later: 100,000 of the newest at least, about 8 MB. */
+  /** Replies that can be asked for later: 100,000 of the newest at least, about 13 MB. */
   private static final int INDEXED_REPLIES = 100_000;
 
   final Routes routes;
@@ -94,13 +94,15 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
     if (place != null) {
       return Future.fromCompletionStage(reader.read(place.partition(), place.offset()), context)
           .map(found -> found(found, read.id()))
-          .otherwise(Exchanges::unreadableNow);
+          .otherwise(failure -> unreadableNow(failure, read.id()));
     }
     Instant forgotten = read.acceptedAt().plus(longestRetention());
     return Future.succeededFuture(
         clock.instant().isAfter(forgotten)
-            ? new Answer.Rejected(
-                Answer.Reason.REPLY_EXPIRED, "Request and reply are past their retention.")
+            ? new Answer.ReplyMissing(
+                read.id(),
+                Answer.Reason.REPLY_EXPIRED,
+                "Request and reply are past their retention.")
             : new Answer.Pending(read.id(), token));
   }
 
@@ -111,13 +113,16 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
     }
     return found instanceof ReplyReader.Found.Unreadable
         ? new Answer.Unreadable(id)
-        : new Answer.Rejected(Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.");
+        : new Answer.ReplyMissing(
+            id, Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.");
   }
 
-  private static Answer unreadableNow(Throwable failure) {
+  private static Answer unreadableNow(Throwable failure, RequestId id) {
     LOG.warn("A stored reply can't be read now: {}", failure.getMessage());
-    return new Answer.Rejected(
-        Answer.Reason.UNAVAILABLE, "The reply is there but can't be read now; ask again.");
+    return new Answer.ReplyMissing(
+        id,
+        Answer.Reason.REPLY_UNAVAILABLE,
+        "The reply is there but can't be read now; ask again.");
   }
 
   private Duration longestRetention() {
@@ -148,7 +153,8 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
       long now = nanoTime.getAsLong();
       waiters.expire(now);
       problems.report(now);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // Thrown on, it would end the timer, and no wait would end any more.
       LOG.error("BUG: ending waits failed; it goes on with the next turn", e);
     }
   }

@@ -47,10 +47,16 @@ final class FieldRules {
   static HttpFields endToEnd(MultiMap headers) {
     Set<String> named = named(headers.getAll("connection"));
     HttpFields.Builder fields = HttpFields.builder();
+    int lines = 0;
     for (Map.Entry<String, String> line : headers) {
       String name = line.getKey().toLowerCase(Locale.ROOT);
       if (!passes(name, named) || OWN_EACH_HOP.contains(name)) {
         continue;
+      }
+      if (++lines > HttpFields.MAX_LINES) {
+        throw new RejectedException(
+            Answer.Reason.FIELDS_TOO_LARGE,
+            "There are more than " + HttpFields.MAX_LINES + " field lines.");
       }
       try {
         fields.add(name, toText(line.getValue()));

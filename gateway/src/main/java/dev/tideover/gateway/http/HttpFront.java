@@ -18,6 +18,8 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Where clients connect: one instance for each event loop. Hands each request to an exchange and
@@ -25,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HttpFront extends VerticleBase {
 
+  private static final Logger LOG = LoggerFactory.getLogger(HttpFront.class);
   private static final int MAX_REQUEST_LINE = 8 << 10;
   private static final int MAX_FIELDS = 16 << 10;
 
@@ -154,14 +157,22 @@ public final class HttpFront extends VerticleBase {
     if (!complete) {
       request.response().putHeader("Connection", "close");
     }
+    Future<Void> written;
+    try {
+      written = Responder.write(answer, request);
+    } catch (RuntimeException e) {
+      // No answer would leave the client waiting; a closed connection tells it at once.
+      LOG.error("BUG: an answer could not be written; its client sees a closed connection", e);
+      request.connection().close();
+      return;
+    }
     var unused =
-        Responder.write(answer, request)
-            .onSuccess(
-                written -> {
-                  if (!complete) {
-                    discard(request);
-                  }
-                });
+        written.onSuccess(
+            nothing -> {
+              if (!complete) {
+                discard(request);
+              }
+            });
   }
 
   /** Without these fields a request of HTTP/1.1 has no body (RFC 9112 section 6.3). */

@@ -21,7 +21,10 @@ final class InboundRequest implements Inbound {
   private final HttpServerRequest request;
   private final Preferences preferences;
   private final BodyDeadlines deadlines;
-  private final Promise<byte[]> body = Promise.promise();
+
+  /** Null before and after the reading: its result, the body, must not stay for the whole wait. */
+  private @Nullable Promise<byte[]> reading;
+
   private @Nullable Buffer received;
 
   InboundRequest(HttpServerRequest request, BodyDeadlines deadlines) {
@@ -123,37 +126,52 @@ final class InboundRequest implements Inbound {
     if (length != null && longer(length, limit)) {
       return refused(Answer.Reason.BODY_TOO_LARGE, tooLarge(limit));
     }
-    if (request.headers().contains("expect")) {
+    if (expectsContinue()) {
       request.response().writeContinue();
     }
+    Promise<byte[]> body = Promise.promise();
+    reading = body;
     request.handler(chunk -> receive(chunk, limit));
-    request.endHandler(nothing -> body.tryComplete(bytes()));
-    request.exceptionHandler(
-        failure -> body.tryFail(new RejectedException(Answer.Reason.MALFORMED, "Cut short.")));
+    request.endHandler(
+        nothing -> {
+          Promise<byte[]> complete = endReading();
+          if (complete != null) {
+            complete.complete(bytes());
+          }
+        });
+    request.exceptionHandler(failure -> fail(Answer.Reason.MALFORMED, "Cut short."));
     deadlines.watch(this);
-    return body.future().onComplete(result -> deadlines.forget(this));
+    return body.future();
   }
 
   /** The body has not come in time. */
   void tooSlow() {
-    if (body.tryFail(
-        new RejectedException(
-            Answer.Reason.BODY_TIMEOUT,
-            "It took longer than " + BodyDeadlines.LIMIT.toSeconds() + " s."))) {
-      drop();
+    fail(
+        Answer.Reason.BODY_TIMEOUT,
+        "It took longer than " + BodyDeadlines.LIMIT.toSeconds() + " s.");
+  }
+
+  private void fail(Answer.Reason reason, String detail) {
+    Promise<byte[]> failed = endReading();
+    if (failed != null) {
+      received = null;
+      request.handler(chunk -> {});
+      failed.fail(new RejectedException(reason, detail));
     }
   }
 
-  /** Whether all of the body was read, so that the connection can take another request. */
-  boolean isRead() {
-    return body.future().succeeded() || request.isEnded();
+  /** The promise to keep now; null where the reading has ended before. */
+  private @Nullable Promise<byte[]> endReading() {
+    Promise<byte[]> promise = reading;
+    reading = null;
+    deadlines.forget(this);
+    return promise;
   }
 
   private void receive(Buffer chunk, long limit) {
     int before = received == null ? 0 : received.length();
     if (before + (long) chunk.length() > limit) {
-      drop();
-      body.tryFail(new RejectedException(Answer.Reason.BODY_TOO_LARGE, tooLarge(limit)));
+      fail(Answer.Reason.BODY_TOO_LARGE, tooLarge(limit));
     } else if (received == null) {
       received = chunk.copy();
     } else {
@@ -167,14 +185,14 @@ final class InboundRequest implements Inbound {
     return bytes;
   }
 
-  private void drop() {
-    received = null;
-    request.handler(chunk -> {});
-  }
-
   private boolean expectationMet() {
     String expect = request.getHeader("expect");
     return expect == null || expect.equalsIgnoreCase("100-continue");
+  }
+
+  /** Who speaks HTTP/1.0 would take the 100 for the answer (RFC 9110 section 10.1.1). */
+  private boolean expectsContinue() {
+    return request.version() != HttpVersion.HTTP_1_0 && request.headers().contains("expect");
   }
 
   /** Netty has checked that a length is a number; one of 19 digits or more is larger anyway. */

@@ -54,6 +54,8 @@ final class Responder {
     } else if (answer instanceof Answer.Pending pending) {
       response.putHeader("Cache-Control", "no-store");
       return pending(request, pending.id(), pending.token());
+    } else if (answer instanceof Answer.ReplyMissing missing) {
+      return refused(request, missing.id(), missing.reason(), missing.detail(), "accepted");
     } else if (answer instanceof Answer.Rejected rejected) {
       return rejected(rejected, request);
     }
@@ -187,9 +189,20 @@ final class Responder {
   private static Future<Void> rejected(Answer.Rejected rejected, HttpServerRequest request) {
     HttpServerResponse response = request.response();
     Answer.Reason reason = rejected.reason();
-    if (!rejected.allowedMethods().isEmpty()) {
+    if (reason == Answer.Reason.METHOD_NOT_ALLOWED) {
       response.putHeader("Allow", String.join(", ", rejected.allowedMethods()));
     }
+    String outcome = reason == Answer.Reason.INTERNAL ? "unknown" : "not-accepted";
+    return refused(request, null, reason, rejected.detail(), outcome);
+  }
+
+  private static Future<Void> refused(
+      HttpServerRequest request,
+      @Nullable RequestId id,
+      Answer.Reason reason,
+      String detail,
+      String outcome) {
+    HttpServerResponse response = request.response();
     if (reason.status() == 503) {
       // Spread, so that those who were turned away together don't come back together.
       int seconds = ThreadLocalRandom.current().nextInt(1, 4);
@@ -197,14 +210,9 @@ final class Responder {
     }
     return problem(
         request,
-        null,
+        id,
         new Problem(
-            reason.status(),
-            reason.code(),
-            reason.title(),
-            rejected.detail(),
-            reason.retryable(),
-            reason == Answer.Reason.INTERNAL ? "unknown" : "not-accepted"));
+            reason.status(), reason.code(), reason.title(), detail, reason.retryable(), outcome));
   }
 
   private static void locate(HttpServerResponse response, String token) {
@@ -213,6 +221,9 @@ final class Responder {
 
   private static void mark(
       HttpServerResponse response, String source, String outcome, @Nullable RequestId id) {
+    if (!response.headers().contains("date")) {
+      response.putHeader("Date", HttpDate.now());
+    }
     response.putHeader("Tideover-Source", source);
     response.putHeader(OUTCOME, outcome);
     if (id != null) {

@@ -37,7 +37,6 @@ final class KafkaSettings {
     settings.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, 64 << 10);
     // Bounds the bytes that wait for an acknowledgement; beyond them requests get a definite 503.
     settings.putIfAbsent(ProducerConfig.BUFFER_MEMORY_CONFIG, 64L << 20);
-    settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
     // Rides out a clean change of leader; after it the outcome is unknown and told as such.
     settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 15_000);
     // What the promises rest on, so the file can't touch it:
@@ -102,6 +101,8 @@ final class KafkaSettings {
     // A broker that restarts should be found again quickly; the default waits up to a second.
     settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MS_CONFIG, 50);
     settings.putIfAbsent(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 500);
+    // And one that fell silent given up: until then its requests and replies wait, by default 30 s.
+    settings.putIfAbsent(CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
     // The clients' own reporters publish through JMX, which nobody asked for.
     settings.put(CommonClientConfigs.METRIC_REPORTER_CLASSES_CONFIG, "");
     settings.put("enable.metrics.push", false);

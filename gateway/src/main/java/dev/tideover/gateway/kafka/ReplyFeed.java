@@ -65,12 +65,15 @@ public final class ReplyFeed implements AutoCloseable {
 
   /** Starts following; {@link #ready} tells when it stands at the end. */
   public static ReplyFeed start(GatewayConfig config, Listener listener) {
-    ReplyFeed feed =
-        new ReplyFeed(
-            KafkaSettings.client(
-                () -> new KafkaConsumer<>(KafkaSettings.consumer(config, "replies"))),
-            config.replies(),
-            listener);
+    return start(
+        KafkaSettings.client(() -> new KafkaConsumer<>(KafkaSettings.consumer(config, "replies"))),
+        config.replies(),
+        listener);
+  }
+
+  static ReplyFeed start(
+      Consumer<byte[], byte[]> consumer, GatewayConfig.Replies replies, Listener listener) {
+    ReplyFeed feed = new ReplyFeed(consumer, replies, listener);
     feed.thread.start();
     return feed;
   }
@@ -78,6 +81,11 @@ public final class ReplyFeed implements AutoCloseable {
   /** Done when every reply written from now on will be seen; failed if that can't be had. */
   public CompletionStage<@Nullable Void> ready() {
     return ready;
+  }
+
+  /** Whether replies are still being read; a gateway whose feed has ended can't be ready. */
+  public boolean isFollowing() {
+    return thread.isAlive();
   }
 
   private void run() {
@@ -96,6 +104,11 @@ public final class ReplyFeed implements AutoCloseable {
       ready.completeExceptionally(
           new KafkaUnavailableException("the reply topic can't be read: " + e.getMessage(), e));
     } finally {
+      if (stopping.getCount() > 0 && ready.isDone() && !ready.isCompletedExceptionally()) {
+        LOG.error(
+            "The reply feed has ended: clients get 202 instead of their reply, and this gateway is"
+                + " no longer ready. Restart it");
+      }
       ready.completeExceptionally(
           new KafkaUnavailableException("the reply feed was closed before it was ready", null));
       consumer.close(KafkaSettings.CONSUMER_CLOSE);
@@ -109,7 +122,7 @@ public final class ReplyFeed implements AutoCloseable {
       }
     } catch (WakeupException | InterruptException e) {
       throw e;
-    } catch (KafkaException e) {
+    } catch (RuntimeException e) {
       LOG.error("Can't read replies, will try again; until then waiting clients get their 202", e);
       pauseBriefly();
     }

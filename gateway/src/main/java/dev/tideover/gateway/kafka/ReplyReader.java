@@ -37,9 +37,13 @@ public final class ReplyReader implements AutoCloseable {
 
   private static final int QUEUE = 1_000;
   private static final Duration LIMIT = Duration.ofSeconds(5);
+  private static final Duration TURN = Duration.ofMillis(200);
 
   private final String topic;
+  private final Duration limit;
   private final Consumer<byte[], byte[]> consumer;
+  private volatile boolean closing;
+
   private final ThreadPoolExecutor thread =
       new ThreadPoolExecutor(
           1,
@@ -47,26 +51,41 @@ public final class ReplyReader implements AutoCloseable {
           0,
           TimeUnit.SECONDS,
           new ArrayBlockingQueue<>(QUEUE),
-          task -> new Thread(task, "tideover-reply-reader"));
+          task -> new Thread(task, "tideover-reply-reader")) {
+        /** Behind the last look-up, when nobody uses the consumer any more. */
+        @Override
+        protected void terminated() {
+          consumer.close(KafkaSettings.CONSUMER_CLOSE);
+        }
+      };
 
   public ReplyReader(GatewayConfig config) {
-    this.topic = config.replies().topic();
-    this.consumer =
-        KafkaSettings.client(() -> new KafkaConsumer<>(KafkaSettings.consumer(config, "reader")));
+    this(
+        KafkaSettings.client(() -> new KafkaConsumer<>(KafkaSettings.consumer(config, "reader"))),
+        config.replies().topic(),
+        LIMIT);
+  }
+
+  ReplyReader(Consumer<byte[], byte[]> consumer, String topic, Duration limit) {
+    this.consumer = consumer;
+    this.topic = topic;
+    this.limit = limit;
   }
 
   /**
    * Reads the reply at a place.
    *
-   * @return fails where Kafka can't be read within 5 s, or where 1,000 others wait already
+   * @return fails where it can't be read within 5 s from now, those in the queue included, or where
+   *     1,000 others wait already
    */
   public CompletionStage<Found> read(int partition, long offset) {
     CompletableFuture<Found> found = new CompletableFuture<>();
+    long deadline = System.nanoTime() + limit.toNanos();
     try {
       thread.execute(
           () -> {
             try {
-              found.complete(readNow(new TopicPartition(topic, partition), offset));
+              found.complete(readNow(new TopicPartition(topic, partition), offset, deadline));
             } catch (RuntimeException e) {
               found.completeExceptionally(e);
             }
@@ -77,16 +96,21 @@ public final class ReplyReader implements AutoCloseable {
     return found;
   }
 
-  private Found readNow(TopicPartition partition, long offset) {
+  private Found readNow(TopicPartition partition, long offset, long deadline) {
     consumer.assign(List.of(partition));
     consumer.seek(partition, offset);
-    long start = System.nanoTime();
-    while (System.nanoTime() - start < LIMIT.toNanos()) {
-      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
+    long left;
+    while (!closing && (left = deadline - System.nanoTime()) > 0) {
+      Duration turn = Duration.ofNanos(Math.min(left, TURN.toNanos()));
+      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(turn)) {
         return record.offset() == offset ? decode(record) : new Found.Gone();
       }
+      // Where the offset is out of range the consumer moves to what is left, perhaps to nothing.
+      if (consumer.position(partition, turn) != offset) {
+        return new Found.Gone();
+      }
     }
-    throw new KafkaUnavailableException("the reply could not be read within 5 s", null);
+    throw new KafkaUnavailableException("the reply could not be read in time", null);
   }
 
   private static Found decode(ConsumerRecord<byte[], byte[]> record) {
@@ -97,14 +121,10 @@ public final class ReplyReader implements AutoCloseable {
     }
   }
 
-  /** Ends the thread, 6 s at most, and closes the consumer on it. */
+  /** Ends all look-ups, closes the consumer and ends the thread, 6 s at most. */
   @Override
   public void close() {
-    try {
-      thread.execute(() -> consumer.close(KafkaSettings.CONSUMER_CLOSE));
-    } catch (RejectedExecutionException e) {
-      // The queue is full of look-ups; the consumer ends with the process.
-    }
+    closing = true;
     thread.shutdown();
     try {
       var unused = thread.awaitTermination(6, TimeUnit.SECONDS);

@@ -35,8 +35,13 @@ public final class Topics {
   private static final Logger LOG = LoggerFactory.getLogger(Topics.class);
   private static final Duration LIMIT = Duration.ofSeconds(15);
 
-  /** A topic as the configuration wants it; {@code where} is the place in the file. */
-  private record Wanted(NewTopic topic, String where, long maxMessageBytes) {
+  /**
+   * A topic as the configuration wants it.
+   *
+   * @param where its place in the file
+   * @param placed whether records are put into partitions by the configured number of them
+   */
+  private record Wanted(NewTopic topic, String where, long maxMessageBytes, boolean placed) {
     String name() {
       return topic.name();
     }
@@ -102,11 +107,11 @@ public final class Topics {
     GatewayConfig.Topic replyTopic =
         new GatewayConfig.Topic(
             replies.partitions(), best.replication(), best.minInsync(), replies.retention());
-    wanted.add(topic(replies.topic(), replyTopic, KafkaSettings.MAX_REPLY_BYTES, "replies"));
+    wanted.add(topic(replies.topic(), replyTopic, KafkaSettings.MAX_REPLY_BYTES, "replies", true));
     for (GatewayConfig.Service service : config.services().values()) {
       long size = service.maxBody() + KafkaSettings.ENVELOPE_BYTES;
       String where = "services." + service.name() + ".topic";
-      wanted.add(topic(service.requestTopic(), service.topic(), size, where));
+      wanted.add(topic(service.requestTopic(), service.topic(), size, where, true));
       // One partition: dead letters are few, and an operator reads them in the order of dying.
       GatewayConfig.Topic dead =
           new GatewayConfig.Topic(
@@ -114,13 +119,14 @@ public final class Topics {
               service.topic().replication(),
               service.topic().minInsync(),
               service.topic().retention());
-      wanted.add(topic(service.deadTopic(), dead, size + KafkaSettings.ENVELOPE_BYTES, where));
+      wanted.add(
+          topic(service.deadTopic(), dead, size + KafkaSettings.ENVELOPE_BYTES, where, false));
     }
     return wanted;
   }
 
   private static Wanted topic(
-      String name, GatewayConfig.Topic topic, long maxMessageBytes, String where) {
+      String name, GatewayConfig.Topic topic, long maxMessageBytes, String where, boolean placed) {
     NewTopic created =
         new NewTopic(name, topic.partitions(), (short) topic.replication())
             .configs(
@@ -130,7 +136,7 @@ public final class Topics {
                     TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_DELETE,
                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(maxMessageBytes),
                     TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false"));
-    return new Wanted(created, where, maxMessageBytes);
+    return new Wanted(created, where, maxMessageBytes, placed);
   }
 
   private static Map<String, TopicDescription> describe(Admin admin, List<Wanted> wanted)
@@ -235,7 +241,7 @@ public final class Topics {
     for (Wanted topic : wanted) {
       TopicDescription description = present.get(topic.name());
       int found = description == null ? 0 : description.partitions().size();
-      if (found != topic.topic().numPartitions()) {
+      if (topic.placed() && found != topic.topic().numPartitions()) {
         problems.add(
             topic.where()
                 + ".partitions: the file says "

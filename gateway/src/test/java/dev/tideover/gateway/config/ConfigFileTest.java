@@ -150,6 +150,8 @@ class ConfigFileTest {
         "replies: {partitions: 0} | replies.partitions | found 0, expected 1 to 1000",
         "replies: {topic: 'a b'} | replies.topic | found \"a b\"",
         "replies: {topic: ..} | replies.topic | found \"..\"",
+        "replies: {topic: app.requests} | replies.topic | which is a topic of the service app",
+        "replies: {topic: app.dead} | replies.topic | which is a topic of the service app",
         "kafka: {bootstrap-servers: ''} | kafka.bootstrap-servers | empty",
         "kafka: {bootstrap-servers: localhost} | kafka.bootstrap-servers | found \"localhost\", expected host:port",
         "kafka: {bootstrap-servers: 'a:1,b'} | kafka.bootstrap-servers | found \"b\"",

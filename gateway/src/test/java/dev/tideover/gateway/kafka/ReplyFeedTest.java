@@ -1,0 +1,105 @@
+package dev.tideover.gateway.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.wire.Fingerprint;
+import dev.tideover.wire.ReplyAddress;
+import dev.tideover.wire.ReplyCodec;
+import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
+import dev.tideover.wire.RequestId;
+import dev.tideover.wire.WireFormatException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.record.TimestampType;
+import org.junit.jupiter.api.Test;
+
+class ReplyFeedTest {
+
+  private static final TopicPartition PARTITION = new TopicPartition("replies", 0);
+
+  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+  private final BlockingQueue<RequestId> delivered = new LinkedBlockingQueue<>();
+
+  /** A feed that ended unseen would turn every reply into a 202 while the gateway says "ready". */
+  @Test
+  void noFailureOfAPollEndsTheFeed() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    consumer.schedulePollTask(
+        () -> {
+          throw new KafkaException("away");
+        });
+    consumer.schedulePollTask(
+        () -> {
+          throw new IllegalStateException("a bug of the client");
+        });
+    RequestId id = RequestId.random();
+    consumer.schedulePollTask(() -> consumer.addRecord(reply(id)));
+    try (ReplyFeed feed = feed(delivered::add)) {
+      feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
+
+      assertThat(delivered.poll(20, TimeUnit.SECONDS)).isEqualTo(id);
+      assertThat(feed.isFollowing()).isTrue();
+    }
+  }
+
+  @Test
+  void aFeedThatCantGoOnSaysSo() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    ReplyFeed feed = feed(delivered::add);
+    feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    assertThat(feed.isFollowing()).isTrue();
+
+    feed.close();
+
+    assertThat(feed.isFollowing()).isFalse();
+  }
+
+  private ReplyFeed feed(java.util.function.Consumer<RequestId> onReply) {
+    return ReplyFeed.start(
+        consumer,
+        new GatewayConfig.Replies(PARTITION.topic(), 1, Duration.ofHours(1)),
+        new ReplyFeed.Listener() {
+          @Override
+          public void onReply(ReplyEnvelope reply, int partition, long offset) {
+            onReply.accept(reply.id());
+          }
+
+          @Override
+          public void onUnreadable(
+              RequestId id, WireFormatException problem, int partition, long offset) {
+            throw new AssertionError(problem);
+          }
+        });
+  }
+
+  private static ConsumerRecord<byte[], byte[]> reply(RequestId id) {
+    ProducerRecord<byte[], byte[]> record =
+        ReplyCodec.encode(
+            ReplyEnvelope.without(id, new Fingerprint(1, 2), ReplyOutcome.DEAD, "s/v/1", 1),
+            new ReplyAddress(PARTITION.topic(), PARTITION.partition()));
+    return new ConsumerRecord<>(
+        PARTITION.topic(),
+        PARTITION.partition(),
+        0,
+        0,
+        TimestampType.CREATE_TIME,
+        0,
+        0,
+        id.toString().getBytes(UTF_8),
+        record.value(),
+        record.headers(),
+        Optional.empty());
+  }
+}

@@ -1,0 +1,62 @@
+package dev.tideover.gateway.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.MockConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.Test;
+
+class ReplyReaderTest {
+
+  private static final String TOPIC = "replies";
+
+  private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+
+  ReplyReaderTest() {
+    // There is something and it never comes: Kafka is away.
+    consumer.updateBeginningOffsets(Map.of(new TopicPartition(TOPIC, 0), 0L));
+  }
+
+  /** While Kafka is away look-ups queue, and each must not wait for all before it. */
+  @Test
+  void aLookUpsLimitIncludesItsTimeInTheQueue() throws Exception {
+    try (ReplyReader reader = new ReplyReader(consumer, TOPIC, Duration.ofMillis(500))) {
+      long start = System.nanoTime();
+      List<CompletableFuture<ReplyReader.Found>> lookUps = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        lookUps.add(reader.read(0, i).toCompletableFuture());
+      }
+      for (CompletableFuture<ReplyReader.Found> lookUp : lookUps) {
+        assertThatThrownBy(() -> lookUp.get(20, TimeUnit.SECONDS))
+            .isInstanceOf(ExecutionException.class)
+            .hasCauseInstanceOf(KafkaUnavailableException.class);
+      }
+
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    }
+  }
+
+  @Test
+  void theCloseEndsEveryLookUpAndTheConsumer() throws Exception {
+    ReplyReader reader = new ReplyReader(consumer, TOPIC, Duration.ofMinutes(1));
+    List<CompletableFuture<ReplyReader.Found>> lookUps = new ArrayList<>();
+    for (int i = 0; i < 1_100; i++) {
+      lookUps.add(reader.read(0, i).toCompletableFuture());
+    }
+
+    long start = System.nanoTime();
+    reader.close();
+
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    assertThat(lookUps).allMatch(CompletableFuture::isCompletedExceptionally);
+    assertThat(consumer.closed()).isTrue();
+  }
+}
