@@ -16,12 +16,15 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** From answers to HTTP: the one place that knows which answer has which status and fields. */
 final class Responder {
 
   static final String STATUS_PATH = GatewayConfig.RESERVED_PATH + "/requests/";
 
+  private static final Logger LOG = LoggerFactory.getLogger(Responder.class);
   private static final JsonFactory JSON = new JsonFactory();
   private static final String OUTCOME = "Tideover-Outcome";
 
@@ -220,20 +223,23 @@ final class Responder {
   }
 
   private static void mark(
-      HttpServerResponse response, String source, String outcome, @Nullable RequestId id) {
+      HttpServerResponse response, String source, String outcome, RequestId id) {
     if (!response.headers().contains("date")) {
       response.putHeader("Date", HttpDate.now());
     }
     response.putHeader("Tideover-Source", source);
     response.putHeader(OUTCOME, outcome);
-    if (id != null) {
-      response.putHeader("Tideover-Id", id.toString());
-    }
+    response.putHeader("Tideover-Id", id.toString());
   }
 
-  /** RFC 9457. */
+  /**
+   * RFC 9457. Also a request that was refused before it had an id gets one here, so that what a
+   * client reports can be found in the log.
+   */
   private static Future<Void> problem(
-      HttpServerRequest request, @Nullable RequestId id, Problem problem) {
+      HttpServerRequest request, @Nullable RequestId given, Problem problem) {
+    RequestId id = given == null ? RequestId.random() : given;
+    LOG.debug("{} ends with {} {}: {}", id, problem.status(), problem.code(), problem.detail());
     HttpServerResponse response = request.response();
     response.setStatusCode(problem.status());
     response.putHeader("Content-Type", "application/problem+json");
@@ -246,9 +252,7 @@ final class Responder {
           json.writeNumberField("status", problem.status());
           json.writeStringField("detail", problem.detail());
           json.writeStringField("code", problem.code());
-          if (id != null) {
-            json.writeStringField("requestId", id.toString());
-          }
+          json.writeStringField("requestId", id.toString());
           json.writeBooleanField("retryable", problem.retryable());
         });
   }
