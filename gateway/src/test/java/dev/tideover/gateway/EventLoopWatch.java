@@ -107,13 +107,18 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
       for (StackTraceElementProxy frame : stack) {
         text.append("\n  ").append(frame.getSTEAsString());
       }
-      waits = stack.length > 0 && stack[0].getStackTraceElement().isNativeMethod();
+      waits = stack.length > 0 && waitsIn(stack[0].getStackTraceElement());
     }
     synchronized (this) {
       if (waits || isBlocked(warning.group(1)) || worked(warning.group(1))) {
         blocked.add(text.toString());
       }
     }
+  }
+
+  /** The sockets of an event loop don't block, so a native call for one is work. */
+  private static boolean waitsIn(StackTraceElement top) {
+    return top.isNativeMethod() && !top.getClassName().startsWith("sun.nio.ch.");
   }
 
   /** Waits for a monitor or another thread: its stack doesn't show the first. */
