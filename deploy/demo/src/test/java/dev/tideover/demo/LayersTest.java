@@ -11,10 +11,10 @@ import com.tngtech.archunit.lang.ArchRule;
 @AnalyzeClasses(packages = "dev.tideover.demo", importOptions = DoNotIncludeTests.class)
 class LayersTest {
   @ArchTest
-  static final ArchRule ONLY_THE_ORDERS_SERVICE_EMBEDS_THE_SDK =
+  static final ArchRule ONLY_SERVICES_EMBED_THE_SDK =
       noClasses()
           .that()
-          .haveNameNotMatching(".*\\.OrdersService(\\$.*)?")
+          .haveNameNotMatching(".*\\.(OrdersService|EchoService)(\\$.*)?")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("dev.tideover.sdk..");
