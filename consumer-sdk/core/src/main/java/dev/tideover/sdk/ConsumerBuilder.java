@@ -37,7 +37,7 @@ public final class ConsumerBuilder {
   private Backoff backoff = Backoff.DEFAULT;
   private Duration startTimeout = Duration.ofSeconds(15);
   private Duration drainTimeout = Duration.ofSeconds(30);
-  private Set<String> replyTopics = Set.of("tideover.replies");
+  private Set<String> replyTopics = Set.of();
   private @Nullable Executor executor;
   private boolean started;
 
@@ -134,10 +134,12 @@ public final class ConsumerBuilder {
   }
 
   /**
-   * The reply topics of the gateways that may be answered; default {@code tideover.replies}. Where
-   * a reply goes stands in the request's record, so whoever can write to the request topic could
-   * otherwise direct replies into any topic. A request that names another one isn't handled but
-   * becomes a dead letter.
+   * The only reply topics that may be answered. Where a reply goes stands in the request's record,
+   * so whoever can write to the request topic can direct replies; with names given here, only to
+   * these, and they have to be there at the start. Default: any topic but those that somebody reads
+   * as requests or state ({@code *.requests}, {@code *.dead}, {@code *.ledger}, {@code
+   * tideover.control}, Kafka's own). A request that names another one isn't handled but becomes a
+   * dead letter.
    */
   public ConsumerBuilder replyTopics(String... topics) {
     Set<String> names = new LinkedHashSet<>();

@@ -329,6 +329,30 @@ class RequestsIT {
   }
 
   @Test
+  void withoutNamesAReplyTopicMayHaveAnyNameButThatOfAQueue(TestKafka kafka) throws Exception {
+    TestService service = new TestService(kafka, 1);
+    try (TideoverConsumer consumer =
+        Tideover.service(service.name)
+            .bootstrapServers(kafka.bootstrapServers())
+            .handler(request -> Outcome.reply(204))
+            .start()) {
+      service.awaitReply(service.send(service.request(null, "usual")));
+      var hostile = service.record(service.request(null, "hostile"));
+      hostile
+          .headers()
+          .remove("tideover-reply-to")
+          .add("tideover-reply-to", (service.requests + "/0").getBytes(UTF_8));
+      kafka.produce(hostile);
+
+      TestService.await().until(() -> !kafka.readAll(service.dead).isEmpty());
+      assertThat(text(kafka.readAll(service.dead).get(0), "tideover-dead-reason"))
+          .isEqualTo("reply-address");
+      assertThat(kafka.readAll(service.requests)).hasSize(2);
+      assertThat(consumer.failure()).isEmpty();
+    }
+  }
+
+  @Test
   void aReplyPartitionAddedMeanwhileIsFoundBeforeItsRequestIsGivenUp(TestKafka kafka)
       throws Exception {
     TestService service = new TestService(kafka, 1);

@@ -169,16 +169,15 @@ final class PollLoop {
       RequestEnvelope envelope = RequestCodec.decode(record);
       delivery = new Delivery(record, envelope);
       String replyTopic = envelope.replyTo().topic();
-      if (settings.replyTopics().contains(replyTopic)) {
+      if (settings.mayReplyTo(replyTopic)) {
         return delivery;
       }
       delivery.bury(
           "reply-address",
           "its reply-to topic "
               + replyTopic
-              + " is none of "
-              + settings.replyTopics()
-              + "; if a gateway of yours uses it, name it in replyTopics(...)");
+              + " may not be written to by this service; if a gateway of yours uses it, name it in"
+              + " replyTopics(...)");
     } catch (WireFormatException unreadable) {
       if (unreadable.kind() == WireFormatException.Kind.UNKNOWN_VERSION) {
         throw unreadable;

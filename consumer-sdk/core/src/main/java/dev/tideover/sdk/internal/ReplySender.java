@@ -13,6 +13,8 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,7 +39,10 @@ final class ReplySender implements AutoCloseable {
   private final Function<Map<String, Object>, Producer<byte[], byte[]>> factory;
   private final Occasionally mayReplace = new Occasionally(Duration.ofSeconds(1));
 
-  /** How many partitions each reply topic has; as many entries as reply topics are allowed. */
+  /** More than there are gateway cells; it bounds what forged records can make this remember. */
+  private static final int MAX_REPLY_TOPICS = 100;
+
+  /** How many partitions each reply topic has. */
   private final Map<String, Integer> partitions = new ConcurrentHashMap<>();
 
   /** Partitions that have a record of this producer; and those whose first is on its way. */
@@ -80,9 +85,24 @@ final class ReplySender implements AutoCloseable {
     if (known != null && partition < known) {
       return true;
     }
-    int now = producer.partitionsFor(topic).size();
-    partitions.put(topic, now);
+    int now = partitionsOf(topic);
+    if (now > 0 && partitions.size() < MAX_REPLY_TOPICS) {
+      partitions.put(topic, now);
+    }
     return partition < now;
+  }
+
+  /** How many partitions a topic has; 0 where a broker says that there is no such topic. */
+  private int partitionsOf(String topic) {
+    try {
+      return producer.partitionsFor(topic).size();
+    } catch (TimeoutException unknown) {
+      // Without that cause no broker has answered, and then the topic may well be there.
+      if (unknown.getCause() instanceof UnknownTopicOrPartitionException) {
+        return 0;
+      }
+      throw unknown;
+    }
   }
 
   /**

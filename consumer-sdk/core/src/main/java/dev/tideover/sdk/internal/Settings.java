@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param instance the instance's name, random where the user gave none
  * @param named whether the user gave it, so that it lives through restarts
  * @param properties Kafka client settings of the user's
- * @param replyTopics the only topics that replies may go to
+ * @param replyTopics the only topics that replies may go to; empty where the user named none
  * @param executor the user's own, or null
  */
 public record Settings(
@@ -39,6 +39,20 @@ public record Settings(
 
   String deadTopic() {
     return service + ".dead";
+  }
+
+  /** Whether a reply may go to this topic. */
+  boolean mayReplyTo(String topic) {
+    return replyTopics.isEmpty() ? !isInputOrState(topic) : replyTopics.contains(topic);
+  }
+
+  /** What somebody reads as requests or as state: a reply there could do harm. */
+  private static boolean isInputOrState(String topic) {
+    return topic.endsWith(".requests")
+        || topic.endsWith(".dead")
+        || topic.endsWith(".ledger")
+        || topic.equals("tideover.control")
+        || topic.startsWith("__");
   }
 
   /** Who this is, in replies, dead letters and to Kafka's tools. */
