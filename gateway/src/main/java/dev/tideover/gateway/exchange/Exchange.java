@@ -25,20 +25,18 @@ import org.slf4j.LoggerFactory;
 public final class Exchange {
 
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
+  private static final RequestTarget NO_TARGET = new RequestTarget("*", null);
 
   private final Exchanges shared;
   private final Inbound inbound;
   private final Context context;
 
-  /** Set by the step that gets it; each later step may rely on it. */
+  // What the steps find out; each is set by one step and read by later ones.
   private RequestTarget target = NO_TARGET;
-
   private Duration wait = Duration.ZERO;
   private boolean expires;
   private boolean abandoned;
   private @Nullable Waiter waiter;
-
-  private static final RequestTarget NO_TARGET = new RequestTarget("*", null);
 
   Exchange(Exchanges shared, Inbound inbound, Context context) {
     this.shared = shared;
