@@ -162,6 +162,7 @@ class WaitsIT {
 
     start = System.nanoTime();
     RawHttp.Response longer = gateway.send("POST", "/longer", NOTHING, "Prefer: wait=10");
+    assertThat(longer.field("Preference-Applied")).isEqualTo("wait=0");
     assertThat(longer.status()).isEqualTo(202);
     assertThat(elapsed(start)).isLessThan(Duration.ofMillis(2_300));
   }

@@ -55,6 +55,11 @@ public final class Exchange {
         .recover(this::refuse); // the one place where a failure becomes an answer
   }
 
+  /** How long the client is kept, once it is admitted; zero before. */
+  public Duration granted() {
+    return wait;
+  }
+
   /** The client has left. What is stored stays stored; only the wait ends. */
   public void abandon() {
     abandoned = true;

@@ -111,7 +111,7 @@ public final class HttpFront extends VerticleBase {
             .onSuccess(
                 answer -> {
                   if (!response.closed()) {
-                    String applied = inbound.preferences().applied();
+                    String applied = inbound.preferences().applied(exchange.granted());
                     if (applied != null && !(answer instanceof Answer.Rejected)) {
                       response.putHeader("Preference-Applied", applied);
                     }

@@ -48,9 +48,16 @@ record Preferences(boolean respondAsync, @Nullable Duration patience) {
     return digits ? Duration.ofSeconds(Integer.parseInt(text)) : null;
   }
 
-  /** How {@code Preference-Applied} names them; null where there is nothing to name. */
-  @Nullable String applied() {
-    String waited = patience == null ? null : "wait=" + patience.toSeconds();
+  /**
+   * What {@code Preference-Applied} says; null where there is nothing to say.
+   *
+   * @param granted how long the client is kept: less than it wanted, where the route gives less
+   */
+  @Nullable String applied(Duration granted) {
+    String waited = null;
+    if (patience != null) {
+      waited = "wait=" + Math.min(patience.toSeconds(), granted.toSeconds());
+    }
     if (!respondAsync) {
       return waited;
     }

@@ -15,6 +15,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PreferencesTest {
 
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
   private static final Preferences NONE = new Preferences(false, null);
 
   /** RFC 7240 sections 2 and 4. */
@@ -94,11 +96,12 @@ class PreferencesTest {
 
   @Test
   void namesWhatItApplies() {
-    assertThat(NONE.applied()).isNull();
-    assertThat(parse("respond-async").applied()).isEqualTo("respond-async");
-    assertThat(parse("wait=3").applied()).isEqualTo("wait=3");
-    assertThat(parse("wait=3, respond-async").applied()).isEqualTo("respond-async, wait=3");
-    assertThat(parse("handling=strict").applied()).isNull();
+    assertThat(NONE.applied(MINUTE)).isNull();
+    assertThat(parse("respond-async").applied(MINUTE)).isEqualTo("respond-async");
+    assertThat(parse("wait=3").applied(MINUTE)).isEqualTo("wait=3");
+    assertThat(parse("wait=3, respond-async").applied(MINUTE)).isEqualTo("respond-async, wait=3");
+    assertThat(parse("handling=strict").applied(MINUTE)).isNull();
+    assertThat(parse("wait=100").applied(MINUTE)).isEqualTo("wait=60");
   }
 
   @Property(tries = 20_000)
