@@ -14,6 +14,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 
 /** Who may know whom. */
 @AnalyzeClasses(packages = "dev.tideover.sdk", importOptions = DoNotIncludeTests.class)
@@ -62,14 +63,15 @@ class LayersTest {
 
   /** No thread, no clock, no client: what a simulator can drive. */
   @ArchTest
-  static final ArchRule theLanesArePure =
+  static final ArchRule theCoreIsPure =
       classes()
           .that()
-          .resideInAPackage("dev.tideover.sdk.internal.lanes")
+          .resideInAPackage("dev.tideover.sdk.internal.core")
           .should()
           .onlyDependOnClassesThat(
-              resideInAPackage("dev.tideover.sdk.internal.lanes")
+              resideInAPackage("dev.tideover.sdk.internal.core")
                   .or(type(TopicPartition.class))
+                  .or(type(Uuid.class))
                   .or(resideInAPackage("java.lang"))
                   .or(resideInAPackage("java.lang.invoke"))
                   .or(resideInAPackage("java.lang.runtime"))
@@ -79,10 +81,10 @@ class LayersTest {
                   .or(resideInAPackage("org.jspecify.annotations")));
 
   @ArchTest
-  static final ArchRule theLanesHaveNoThreadAndNoClock =
+  static final ArchRule theCoreHasNoThreadAndNoClock =
       noClasses()
           .that()
-          .resideInAPackage("dev.tideover.sdk.internal.lanes")
+          .resideInAPackage("dev.tideover.sdk.internal.core")
           .should()
           .dependOnClassesThat(type(Thread.class))
           .orShould()

@@ -2,8 +2,8 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.ConsumerState;
 import dev.tideover.sdk.TideoverConsumer;
-import dev.tideover.sdk.internal.lanes.Lanes;
-import dev.tideover.sdk.internal.lanes.Limits;
+import dev.tideover.sdk.internal.core.Lanes;
+import dev.tideover.sdk.internal.core.Limits;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;

@@ -1,6 +1,6 @@
 package dev.tideover.sdk.internal;
 
-import dev.tideover.sdk.internal.lanes.CommitSnapshot;
+import dev.tideover.sdk.internal.core.CommitSnapshot;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;

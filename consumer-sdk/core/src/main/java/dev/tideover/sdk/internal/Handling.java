@@ -5,7 +5,7 @@ import dev.tideover.sdk.MalformedBodyException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.Retry;
-import dev.tideover.sdk.internal.lanes.Work;
+import dev.tideover.sdk.internal.core.Work;
 import dev.tideover.wire.DeadLetterCodec;
 import dev.tideover.wire.ReplyAddress;
 import dev.tideover.wire.ReplyCodec;

@@ -1,6 +1,6 @@
 package dev.tideover.sdk.internal;
 
-import dev.tideover.sdk.internal.lanes.Work;
+import dev.tideover.sdk.internal.core.Work;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;

@@ -1,9 +1,9 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.internal.Mailbox.Message;
-import dev.tideover.sdk.internal.lanes.CommitSnapshot;
-import dev.tideover.sdk.internal.lanes.Lanes;
-import dev.tideover.sdk.internal.lanes.Work;
+import dev.tideover.sdk.internal.core.CommitSnapshot;
+import dev.tideover.sdk.internal.core.Lanes;
+import dev.tideover.sdk.internal.core.Work;
 import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.WireFormatException;

@@ -1,4 +1,4 @@
-package dev.tideover.sdk.internal.lanes;
+package dev.tideover.sdk.internal.core;
 
 import java.util.ArrayDeque;
 

@@ -1,4 +1,4 @@
-package dev.tideover.sdk.internal.lanes;
+package dev.tideover.sdk.internal.core;
 
 /**
  * How much one consumer holds of what it hasn't finished. Divided among its partitions, so that one
