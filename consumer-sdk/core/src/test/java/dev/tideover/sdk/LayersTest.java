@@ -52,7 +52,7 @@ class LayersTest {
           .that()
           .doNotHaveSimpleName("GroupMember")
           .and()
-          .doNotHaveSimpleName("Adopter")
+          .doNotHaveSimpleName("LedgerReader")
           .and()
           .doNotHaveSimpleName("Members")
           .should()

@@ -3,13 +3,16 @@ package dev.tideover.sdk.internal;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** The settings of the two Kafka clients: those insisted on, the defaults, the user's. */
+/** The settings of the Kafka clients: those insisted on, the defaults, the user's. */
 public final class ClientProperties {
 
   /** What the guarantees rest on: name, and what to do instead. */
@@ -39,6 +42,16 @@ public final class ClientProperties {
           ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
           ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
           ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG);
+
+  /** What a reader without a group has no use for, or what would change what it reads. */
+  private static final Set<String> NOT_FOR_READERS =
+      Set.of(
+          ConsumerConfig.GROUP_PROTOCOL_CONFIG,
+          ConsumerConfig.GROUP_REMOTE_ASSIGNOR_CONFIG,
+          ConsumerConfig.INTERCEPTOR_CLASSES_CONFIG,
+          ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+          ConsumerConfig.FETCH_MIN_BYTES_CONFIG,
+          ConsumerConfig.MAX_POLL_RECORDS_CONFIG);
 
   /**
    * How long a reply partition that was added can be unknown here, in milliseconds. Well below the
@@ -111,6 +124,74 @@ public final class ClientProperties {
     config.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
     config.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
     return config;
+  }
+
+  /**
+   * For an admin client.
+   *
+   * @param purpose a word that tells it from the instance's other clients
+   */
+  static Map<String, Object> admin(Settings settings, String purpose) {
+    Map<String, Object> config = new HashMap<>();
+    // Who asks also asks again, so a broker that has fallen silent is given up soon.
+    config.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "5000");
+    config.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, "3000");
+    config.put(AdminClientConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, "500");
+    overlay(config, settings, AdminClientConfig.configNames(), ConsumerConfig.configNames());
+    config.keySet().removeIf(key -> !forAdmin(key));
+    common(config, settings);
+    config.put(AdminClientConfig.CLIENT_ID_CONFIG, settings.by() + "/" + purpose);
+    return config;
+  }
+
+  private static boolean forAdmin(String key) {
+    return AdminClientConfig.configNames().contains(key)
+        || !ProducerConfig.configNames().contains(key);
+  }
+
+  /**
+   * For a consumer that is in no group and gets its partitions by hand.
+   *
+   * @param purpose a word that tells it from the instance's other clients
+   * @param reset where it begins without a position: {@code earliest} or {@code latest}
+   */
+  static Map<String, Object> reader(Settings settings, String purpose, String reset) {
+    Map<String, Object> config = consumer(settings);
+    config.keySet().removeAll(NOT_FOR_READERS);
+    config.keySet().removeAll(CLASSIC_ONLY);
+    config.remove(ConsumerConfig.GROUP_ID_CONFIG);
+    config.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
+    config.put(ConsumerConfig.CLIENT_ID_CONFIG, settings.by() + "/" + purpose);
+    config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, reset);
+    // A broker answers at once where there is something. Where there is nothing, a reader that
+    // turns to another partition has to wait for this answer first.
+    config.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, "20");
+    config.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "5000");
+    config.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, "3000");
+    return config;
+  }
+
+  /**
+   * Makes a client.
+   *
+   * @throws IllegalArgumentException if it doesn't take its settings, which are then the user's
+   */
+  static <T> T client(Supplier<T> constructor) {
+    try {
+      return constructor.get();
+    } catch (KafkaException refused) {
+      Throwable root = refused;
+      while (root.getCause() != null) {
+        root = root.getCause();
+      }
+      throw new IllegalArgumentException(
+          "Kafka's client doesn't take its settings: " + root.getMessage(), refused);
+    }
+  }
+
+  /** The instance's name in the group. */
+  static String memberName(Settings settings) {
+    return settings.service() + "-" + settings.instance();
   }
 
   private static void common(Map<String, Object> config, Settings settings) {

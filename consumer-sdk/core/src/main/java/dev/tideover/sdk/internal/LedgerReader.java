@@ -1,0 +1,166 @@
+package dev.tideover.sdk.internal;
+
+import dev.tideover.sdk.internal.core.LedgerEntry;
+import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads partitions of the ledger back, by a consumer of its own that is in no group. For the thread
+ * of the {@link Adopter}, its owner.
+ */
+final class LedgerReader implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(LedgerReader.class);
+
+  /** So many entries of a partition are taken, those of finished requests not counted. */
+  static final int MAX_ENTRIES = 100_000;
+
+  private static final Duration WAIT = Duration.ofMillis(100);
+  private static final Duration POSITION = Duration.ofSeconds(1);
+
+  /** A broker that answers gives something sooner, and one that doesn't is asked anew. */
+  private static final long STALLED = TimeUnit.SECONDS.toNanos(10);
+
+  private static final CloseOptions CLOSE = CloseOptions.timeout(Duration.ofSeconds(1));
+
+  /**
+   * What is to be read.
+   *
+   * @param from the first offset
+   * @param to the one behind the last
+   * @param committed of the request partition: entries of requests below it are passed over
+   */
+  record Span(long from, long to, long committed) {}
+
+  /** What was read of it so far, by key. */
+  private record Part(Span span, Map<String, LedgerEntry> entries) {}
+
+  private final KafkaConsumer<byte[], byte[]> consumer;
+  private final Occasionally maySayGarbled = new Occasionally(Duration.ofSeconds(10));
+  private long garbled;
+
+  /**
+   * A reader that isn't connected yet.
+   *
+   * @throws IllegalArgumentException if the client doesn't take its settings
+   */
+  LedgerReader(Settings settings) {
+    Map<String, Object> config = ClientProperties.reader(settings, "adopter", "earliest");
+    consumer = ClientProperties.client(() -> new KafkaConsumer<>(config));
+  }
+
+  /** Connects to the leaders of these partitions, so that a later {@link #read} needn't. */
+  void warmUp(Map<TopicPartition, Long> ends) {
+    if (ends.isEmpty()) {
+      return;
+    }
+    consumer.assign(ends.keySet());
+    ends.forEach(consumer::seek);
+    consumer.poll(WAIT);
+    consumer.unsubscribe();
+  }
+
+  /**
+   * Reads each of the partitions to its end and hands over what stands there, the latest entry of
+   * each key, as soon as it is complete; null if there are more than {@link #MAX_ENTRIES}.
+   *
+   * @param wanted is asked again and again whether a partition is to be read on
+   * @throws org.apache.kafka.common.KafkaException if it can't
+   */
+  void read(
+      Map<TopicPartition, Span> spans,
+      Predicate<TopicPartition> wanted,
+      BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
+    Map<TopicPartition, Part> left = new HashMap<>();
+    spans.forEach((partition, span) -> left.put(partition, new Part(span, new HashMap<>())));
+    try {
+      consumer.assign(left.keySet());
+      spans.forEach((partition, span) -> consumer.seek(partition, span.from()));
+      long progress = System.nanoTime();
+      while (true) {
+        if (left.entrySet().removeIf(part -> ended(part.getKey(), part.getValue(), complete))
+            | left.keySet().removeIf(wanted.negate())) {
+          // Those that stay keep their positions and what was fetched ahead for them.
+          consumer.assign(left.keySet());
+        }
+        if (left.isEmpty()) {
+          return;
+        }
+        boolean some = false;
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(WAIT)) {
+          Part part = left.get(new TopicPartition(record.topic(), record.partition()));
+          if (part != null) {
+            take(record, part);
+            some = true;
+          }
+        }
+        long now = System.nanoTime();
+        if (some) {
+          progress = now;
+        } else if (now - progress > STALLED) {
+          throw new TimeoutException("nothing came from " + left.keySet());
+        }
+      }
+    } finally {
+      consumer.unsubscribe();
+    }
+  }
+
+  /** By position, since not every offset has a record: compaction leaves gaps. */
+  private boolean ended(
+      TopicPartition partition,
+      Part part,
+      BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
+    boolean tooMany = part.entries().size() > MAX_ENTRIES;
+    if (!tooMany && consumer.position(partition, POSITION) < part.span().to()) {
+      return false;
+    }
+    complete.accept(partition, tooMany ? null : new ArrayList<>(part.entries().values()));
+    return true;
+  }
+
+  private void take(ConsumerRecord<byte[], byte[]> record, Part part) {
+    String key = LedgerCodec.key(record);
+    if (key != null && record.value() == null) {
+      part.entries().remove(key);
+      return;
+    }
+    LedgerEntry entry = LedgerCodec.decode(record);
+    if (entry == null) {
+      garbled++;
+      if (maySayGarbled.now()) {
+        log.warn(
+            "{} records of {} can't be read and are passed over, the last one at offset {} of"
+                + " partition {}. What they said is lost: a request may be tried more often. A"
+                + " newer version, or somebody else, has written them.",
+            garbled,
+            record.topic(),
+            record.offset(),
+            record.partition());
+      }
+    } else if (!(entry instanceof Attempts attempts)
+        || attempts.offset() >= part.span().committed()) {
+      part.entries().put(entry.key(), entry);
+    }
+  }
+
+  @Override
+  public void close() {
+    consumer.close(CLOSE);
+  }
+}
