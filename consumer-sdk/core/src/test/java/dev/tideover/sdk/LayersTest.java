@@ -9,6 +9,7 @@ import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -30,6 +31,7 @@ class LayersTest {
               "dev.tideover.wire..",
               "org.apache.kafka..",
               "com.fasterxml.jackson..",
+              "io.micrometer..",
               "org.slf4j..",
               "org.jspecify..",
               "java..");
@@ -82,6 +84,7 @@ class LayersTest {
                   .or(resideInAPackage("java.lang.runtime"))
                   .or(resideInAPackage("java.util"))
                   .or(resideInAPackage("java.util.function"))
+                  .or(type(TimeUnit.class))
                   .or(resideInAPackage("java.util.stream"))
                   .or(resideInAPackage("java.util.zip"))
                   .or(resideInAPackage("org.jspecify.annotations")));
