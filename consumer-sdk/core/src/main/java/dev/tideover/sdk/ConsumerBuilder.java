@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,10 @@ public final class ConsumerBuilder {
   private Backoff backoff = Backoff.DEFAULT;
   private Duration startTimeout = Duration.ofSeconds(15);
   private Duration drainTimeout = Duration.ofSeconds(30);
+  private Duration handlerTimeout = Duration.ofSeconds(30);
+  private Ordering ordering = Ordering.KEY;
+  private OnExhausted onExhausted = OnExhausted.CONTINUE;
+  private Predicate<Throwable> infrastructureFault = failure -> false;
   private Set<String> replyTopics = Set.of();
   private @Nullable Executor executor;
   private boolean started;
@@ -59,8 +64,8 @@ public final class ConsumerBuilder {
   /**
    * A name that this instance keeps through restarts and shares with no other that runs at the same
    * time. With it, a process that is started in the place of a crashed one takes over its
-   * partitions at once, instead of after Kafka's session timeout. Default: none; a random one
-   * appears in logs and replies.
+   * partitions at once. Default: a random one, whose partitions others take over a second or two
+   * after a crash.
    *
    * @param instance 1 to 48 of {@code a-z A-Z 0-9 . _ -}
    */
@@ -134,6 +139,42 @@ public final class ConsumerBuilder {
   }
 
   /**
+   * How long a handler may run; default 30 s, at most an hour. One that runs longer is interrupted,
+   * which is a failed attempt if it then fails; what it returns counts. One that doesn't end within
+   * another 5 s keeps its ordering key, and another thread takes the place of its own; with more
+   * than {@link #concurrency} of them the consumer is {@link ConsumerState#FAILED}.
+   */
+  public ConsumerBuilder handlerTimeout(Duration handlerTimeout) {
+    this.handlerTimeout = positive("handlerTimeout", handlerTimeout);
+    return this;
+  }
+
+  /** Which requests are handled one at a time; default {@link Ordering#KEY}. */
+  public ConsumerBuilder ordering(Ordering ordering) {
+    this.ordering = ordering;
+    return this;
+  }
+
+  /** What becomes of the requests behind a dead letter; default {@link OnExhausted#CONTINUE}. */
+  public ConsumerBuilder onExhausted(OnExhausted onExhausted) {
+    this.onExhausted = onExhausted;
+    return this;
+  }
+
+  /**
+   * Which exceptions, of those that the engine doesn't know, mean that something the handler needs
+   * is away, rather than that the request is at fault. Known are those of {@code java.net} and
+   * {@code java.sql} that tell of a connection, of pools, and {@link LinkageError}. They use no
+   * attempt; after five in a row the consumer holds, see {@link Outcome#hold}.
+   *
+   * @param infrastructureFault called with what the handler has thrown, on its thread
+   */
+  public ConsumerBuilder infrastructureFault(Predicate<Throwable> infrastructureFault) {
+    this.infrastructureFault = infrastructureFault;
+    return this;
+  }
+
+  /**
    * The only reply topics that may be answered. Where a reply goes stands in the request's record,
    * so whoever can write to the request topic can direct replies; with names given here, only to
    * these, and they have to be there at the start. Default: any topic but those that somebody reads
@@ -189,6 +230,11 @@ public final class ConsumerBuilder {
               + " request");
     }
     String servers = bootstrapServers;
+    if (onExhausted == OnExhausted.PARK_KEY && ordering != Ordering.KEY) {
+      throw new IllegalStateException(
+          "onExhausted(PARK_KEY) parks an ordering key, so it needs ordering(KEY), not "
+              + ordering);
+    }
     if (servers == null) {
       throw new IllegalStateException(
           "no bootstrapServers: call bootstrapServers(\"host:port\") before start()");
@@ -200,7 +246,6 @@ public final class ConsumerBuilder {
             service,
             version,
             name == null ? randomName() : name,
-            name != null,
             servers,
             Map.copyOf(properties),
             chosenHandler,
@@ -209,6 +254,10 @@ public final class ConsumerBuilder {
             backoff,
             startTimeout,
             drainTimeout,
+            handlerTimeout,
+            ordering,
+            onExhausted,
+            infrastructureFault,
             List.copyOf(replyTopics),
             executor));
   }

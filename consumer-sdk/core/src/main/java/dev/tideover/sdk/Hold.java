@@ -6,7 +6,7 @@ package dev.tideover.sdk;
  *
  * @param reason for the people who will read the log; not blank, cut to 2,000 characters
  */
-public record Hold(String reason) {
+public record Hold(String reason) implements Outcome {
 
   private static final int LONGEST = 2_000;
 

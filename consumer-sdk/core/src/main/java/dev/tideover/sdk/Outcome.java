@@ -3,7 +3,7 @@ package dev.tideover.sdk;
 import java.time.Duration;
 
 /** What shall become of a request: a value that a handler returns and the engine acts on. */
-public sealed interface Outcome permits Reply, Retry, DeadLetter {
+public sealed interface Outcome permits Reply, Retry, DeadLetter, Hold {
 
   /**
    * The service's answer, so far without fields and content. It is an outcome as it stands; {@link
@@ -33,5 +33,18 @@ public sealed interface Outcome permits Reply, Retry, DeadLetter {
    */
   static DeadLetter deadLetter(String reason) {
     return new DeadLetter(reason);
+  }
+
+  /**
+   * The service can't work now, whatever the request: its database is away, say. Uses no attempt.
+   * The consumer starts nothing more, tries one request after a while to see whether it is over,
+   * and goes on by itself once it is. Exceptions that tell of such an outage are taken for the
+   * same, but only after five in a row.
+   *
+   * @param reason for logs and the listener
+   * @throws IllegalArgumentException if the reason is blank
+   */
+  static Hold hold(String reason) {
+    return new Hold(reason);
   }
 }

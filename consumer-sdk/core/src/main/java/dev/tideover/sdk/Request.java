@@ -65,7 +65,7 @@ public interface Request {
   /** The key under which requests are handled one at a time, if the route has one. */
   Optional<String> orderingKey();
 
-  /** Which start of the handler this is for this request in this process; the first is 1. */
+  /** Which attempt this is: 1, and one more for each that has failed, also in other instances. */
   int attempt();
 
   /** When the gateway took it in, by the gateway's clock. */

@@ -86,6 +86,8 @@ class LayersTest {
                   .or(resideInAPackage("java.util.function"))
                   .or(type(TimeUnit.class))
                   .or(resideInAPackage("java.util.stream"))
+                  .or(resideInAPackage("java.util.concurrent.atomic"))
+                  .or(type(TimeUnit.class))
                   .or(resideInAPackage("java.util.zip"))
                   .or(resideInAPackage("org.jspecify.annotations")));
 

@@ -135,7 +135,7 @@ class LifecycleIT {
     assertThat(inHandler.await(30, TimeUnit.SECONDS)).isTrue();
     CompletableFuture<Void> closing = CompletableFuture.runAsync(consumer::close);
     TestService.await().until(() -> consumer.state() == ConsumerState.DRAINING);
-    TestService.await().until(() -> service.committed(0) == -1);
+    TestService.await().until(() -> service.committed(0) == 0);
     goOn.countDown();
     closing.get(20, TimeUnit.SECONDS);
 

@@ -72,6 +72,9 @@ final class Adopter implements AutoCloseable {
   /** Guarded by this: what is asked for and not answered; at most one for a partition. */
   private final Map<TopicPartition, Request> wanted = new LinkedHashMap<>();
 
+  /** Guarded by this: whether the thread may be in the middle of asking. */
+  private boolean mayInterrupt = true;
+
   /** Guarded by this: why nothing is asked any more; null while something is. */
   private @Nullable String ended;
 
@@ -171,6 +174,9 @@ final class Adopter implements AutoCloseable {
       log.error("The thread that finds out about partitions has broken down", broken);
     } finally {
       end(reason);
+      synchronized (this) {
+        mayInterrupt = false;
+      }
       // An interrupt has done what it was for; it would cut the closing short.
       Thread.interrupted();
       inquiry.close();
@@ -274,8 +280,10 @@ final class Adopter implements AutoCloseable {
         ended = "the consumer is closed";
       }
       notifyAll();
+      if (mayInterrupt) {
+        thread.interrupt();
+      }
     }
-    thread.interrupt();
     try {
       thread.join(END_TIMEOUT.toMillis());
     } catch (InterruptedException interrupted) {

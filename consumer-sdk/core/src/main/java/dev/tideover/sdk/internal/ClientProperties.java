@@ -76,7 +76,7 @@ public final class ClientProperties {
     // A crashed instance without a name of its own is noticed after this time, the least that a
     // broker allows by default. A third of it between heartbeats lets two be lost.
     config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, "6000");
-    config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "2000");
+    config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "300");
     // Work is bounded by pausing; small polls only cost time (KAFKA-18376).
     config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "1000");
     config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, "" + (16 << 20));
@@ -87,7 +87,7 @@ public final class ClientProperties {
     common(config, settings);
     config.put(ConsumerConfig.GROUP_ID_CONFIG, settings.service());
     config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-    config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
     config.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false");
     config.put(
         ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG,
@@ -95,10 +95,7 @@ public final class ClientProperties {
     config.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class.getName());
     config.put(
         ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class.getName());
-    if (settings.named()) {
-      config.put(
-          ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, settings.service() + "-" + settings.instance());
-    }
+    config.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, memberName(settings));
     if ("consumer".equalsIgnoreCase(settings.properties().get("group.protocol"))) {
       config.keySet().removeAll(CLASSIC_ONLY);
     }

@@ -11,19 +11,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It has one holder at a time: the owner thread, then a worker, then Kafka's producer until it
  * acknowledges, then the owner again. Each hand-over is through a concurrent queue, which publishes
- * what the last holder wrote. Only {@link #cancel} may be called by the owner thread at any time.
+ * what the last holder wrote. Only {@link #cancel} and {@link #interrupt} may be called by the
+ * owner thread at any time.
  */
 final class Delivery {
-
-  /** What has to be done next for it. */
-  enum Step {
-    /** Call the handler. */
-    HANDLE,
-    /** Append it to the dead-letter topic, then tell the client if that is possible. */
-    BURY,
-    /** Append {@link #reply} to the reply topic. */
-    REPLY
-  }
 
   /**
    * Why it is a dead letter.
@@ -35,13 +26,8 @@ final class Delivery {
 
   final ConsumerRecord<byte[], byte[]> record;
 
-  /** Null if the record can't be read; then nothing but {@link Step#BURY} is possible. */
+  /** Null if the record can't be read; then nothing but {@code BURY} is possible. */
   final @Nullable RequestEnvelope envelope;
-
-  Step next = Step.HANDLE;
-
-  /** How often the handler was started for it. */
-  int attempts;
 
   /** How often in a row Kafka didn't take what was sent for it. */
   int failedSends;
@@ -61,6 +47,9 @@ final class Delivery {
   /** Guarded by this: the thread in the handler now. */
   private @Nullable Thread runner;
 
+  /** Guarded by this: whether that thread was interrupted. */
+  private boolean interrupted;
+
   Delivery(ConsumerRecord<byte[], byte[]> record, @Nullable RequestEnvelope envelope) {
     this.record = record;
     this.envelope = envelope;
@@ -68,6 +57,10 @@ final class Delivery {
 
   RequestEnvelope envelope() {
     return Objects.requireNonNull(envelope, "an unreadable record is only ever buried");
+  }
+
+  boolean isBuried() {
+    return death != null;
   }
 
   Death death() {
@@ -80,12 +73,10 @@ final class Delivery {
 
   void bury(String reason, String error) {
     death = new Death(reason, error);
-    next = Step.BURY;
   }
 
   void answer(ReplyEnvelope reply) {
     this.reply = reply;
-    next = Step.REPLY;
     failedSends = 0;
     waits = 0;
   }
@@ -93,8 +84,14 @@ final class Delivery {
   /** Given up: a handler that runs for it is interrupted, one that doesn't yet never will. */
   synchronized void cancel() {
     cancelled = true;
+    interrupt();
+  }
+
+  /** Interrupts the handler, if one runs for it. */
+  synchronized void interrupt() {
     if (runner != null) {
       runner.interrupt();
+      interrupted = true;
     }
   }
 
@@ -104,13 +101,14 @@ final class Delivery {
       return false;
     }
     runner = Thread.currentThread();
+    interrupted = false;
     return true;
   }
 
   /** After the handler; false if it was given up meanwhile. */
   synchronized boolean leaveHandler() {
     runner = null;
-    if (cancelled) {
+    if (interrupted) {
       // The interrupt was meant for this request; the thread's next one has no part in it.
       Thread.interrupted();
     }

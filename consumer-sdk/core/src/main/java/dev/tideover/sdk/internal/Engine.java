@@ -1,21 +1,26 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.ConsumerState;
+import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.TideoverConsumer;
-import dev.tideover.sdk.internal.core.Lanes;
+import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Limits;
+import dev.tideover.sdk.internal.core.Policy;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +48,12 @@ public final class Engine implements TideoverConsumer {
   private volatile @Nullable Mailbox mailbox;
 
   private volatile @Nullable Handling handling;
+
+  /** Owned by the owner thread. */
+  private @Nullable Core<Delivery> core;
+
+  /** This run of this instance, as against others of the same name. */
+  private final String incarnation = UUID.randomUUID().toString();
 
   private ConsumerState state = ConsumerState.STARTING;
   private @Nullable Throwable failure;
@@ -89,16 +100,13 @@ public final class Engine implements TideoverConsumer {
   /** The owner thread, from start to end. The try blocks nest as the parts do. */
   private void run() {
     try {
+      ServiceTopics.Usable topics = ServiceTopics.ensure(settings, System::nanoTime, stop);
       GroupMember member = GroupMember.create(settings, System::nanoTime, stop);
       try {
-        member.awaitTopics();
         Workers workers = new Workers(settings);
         try (ReplySender sender = new ReplySender(ClientProperties.producer(settings))) {
           sender.prepare(settings.replyTopics(), settings.deadTopic());
-          PollLoop loop = assemble(member, workers, sender);
-          loop.join();
-          started.complete(null);
-          runAndDrain(loop);
+          runWith(topics, member, workers, sender);
         } finally {
           workers.close(WORKERS_TIMEOUT);
         }
@@ -114,28 +122,106 @@ public final class Engine implements TideoverConsumer {
     ended();
   }
 
+  private void runWith(
+      ServiceTopics.Usable topics, GroupMember member, Workers workers, ReplySender sender)
+      throws InterruptedException {
+    Mailbox box = new Mailbox(member::wakeup);
+    try (Adopter adopter =
+        Adopter.start(
+            settings, topics.ledger(), Set::of, (was, is) -> box.stopAll(recreated(was, is)))) {
+      PollLoop loop = assemble(topics, member, workers, sender, box, adopter);
+      loop.join();
+      started.complete(null);
+      runAndDrain(loop);
+    }
+  }
+
   private void broken(Throwable cause) {
     if (!started.completeExceptionally(cause)) {
       fail(cause);
     }
   }
 
-  private PollLoop assemble(GroupMember member, Workers workers, ReplySender sender) {
-    Mailbox box = new Mailbox(member::wakeup);
+  private PollLoop assemble(
+      ServiceTopics.Usable topics,
+      GroupMember member,
+      Workers workers,
+      ReplySender sender,
+      Mailbox box,
+      Adopter adopter) {
     Handling work =
-        new Handling(settings, box, workers, sender, InstantSource.system(), this::fail);
+        new Handling(
+            settings, box, workers, sender, InstantSource.system(), System::nanoTime, this::fail);
     mailbox = box;
     handling = work;
+    Policy policy =
+        new Policy(
+            incarnation,
+            settings.attempts(),
+            failures -> pause(failures),
+            settings.onExhausted() == OnExhausted.PARK_KEY,
+            settings.concurrency(),
+            workers.surplus(),
+            settings.handlerTimeout().toNanos(),
+            topics.ledger());
+    Doing effects =
+        new Doing(
+            settings,
+            member,
+            work,
+            workers,
+            adopting(adopter, box),
+            System::nanoTime,
+            this::onPartitions,
+            this::fail);
+    Core<Delivery> engine =
+        new Core<>(
+            policy, Limits.forHeap(Runtime.getRuntime().maxMemory()), effects, System.nanoTime());
+    effects.reportTo(engine);
+    core = engine;
     return new PollLoop(
         settings,
         member,
-        new Lanes<>(Limits.forHeap(Runtime.getRuntime().maxMemory())),
+        engine,
         box,
-        workers,
-        work,
         System::nanoTime,
         () -> stop.getCount() == 0,
         this::onPartitions);
+  }
+
+  private long pause(int failures) {
+    return settings.backoff().after(failures, ThreadLocalRandom.current().nextDouble()).toNanos();
+  }
+
+  private static Doing.Adopting adopting(Adopter adopter, Mailbox box) {
+    return new Doing.Adopting() {
+      @Override
+      public void adopt(TopicPartition partition, long number) {
+        adopter.adopt(
+            partition,
+            result -> {
+              if (result instanceof Adopter.Result.Found found) {
+                box.adopted(partition, number, found.adoption());
+              } else if (result instanceof Adopter.Result.Failed failed) {
+                box.notAdopted(partition, number, failed.reason());
+              }
+            });
+      }
+
+      @Override
+      public void cancel(TopicPartition partition) {
+        adopter.cancel(partition);
+      }
+    };
+  }
+
+  private static String recreated(Uuid was, Uuid is) {
+    return "the topic has been deleted and created anew (its id was "
+        + was
+        + " and is "
+        + is
+        + "); what this instance knows of it means nothing any more. Restart it: the log then says"
+        + " how to go on";
   }
 
   private void runAndDrain(PollLoop loop) throws InterruptedException {
@@ -190,7 +276,15 @@ public final class Engine implements TideoverConsumer {
     notifyAll();
   }
 
-  private synchronized void onPartitions(
+  /** On the owner thread. */
+  private void onPartitions() {
+    Core<Delivery> engine = core;
+    if (engine != null) {
+      publish(engine.partitions(), engine.stopped());
+    }
+  }
+
+  private synchronized void publish(
       Collection<TopicPartition> held, Collection<TopicPartition> notRead) {
     partitions = numbers(held);
     stopped = numbers(notRead);

@@ -1,5 +1,6 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.internal.core.Fault;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
 import java.net.PortUnreachableException;
@@ -21,14 +22,6 @@ import org.slf4j.LoggerFactory;
  * to be one is the message's. The user's predicate knows more: what it says yes to is one.
  */
 final class Faults {
-
-  /** Whose fault. */
-  enum Kind {
-    /** The request's, or the handler's with this request: counts as an attempt. */
-    MESSAGE,
-    /** Of what all requests need. No attempt; no other request starts if it goes on. */
-    INFRASTRUCTURE
-  }
 
   private static final Logger log = LoggerFactory.getLogger(Faults.class);
 
@@ -85,11 +78,11 @@ final class Faults {
   }
 
   /** Whose fault it is. */
-  Kind of(Throwable thrown) {
+  Fault of(Throwable thrown) {
     if (users != null) {
       try {
         if (users.test(thrown)) {
-          return Kind.INFRASTRUCTURE;
+          return Fault.INFRASTRUCTURE;
         }
       } catch (RuntimeException | LinkageError | StackOverflowError | AssertionError broken) {
         log.error(
@@ -97,18 +90,18 @@ final class Faults {
                 + " request's own, so it uses an attempt. Correct the predicate.",
             thrown.getClass().getName(),
             broken);
-        return Kind.MESSAGE;
+        return Fault.MESSAGE;
       }
     }
     // Bounded, so a chain that bites its tail ends too.
     Throwable cause = thrown;
     for (int depth = 0; cause != null && depth < LONGEST_CHAIN; depth++) {
       if (isInfrastructure(cause)) {
-        return Kind.INFRASTRUCTURE;
+        return Fault.INFRASTRUCTURE;
       }
       cause = cause.getCause();
     }
-    return Kind.MESSAGE;
+    return Fault.MESSAGE;
   }
 
   private static boolean isInfrastructure(Throwable cause) {

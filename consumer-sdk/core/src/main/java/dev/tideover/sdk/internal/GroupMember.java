@@ -1,5 +1,6 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.internal.core.CommitNoteCodec;
 import dev.tideover.sdk.internal.core.CommitSnapshot;
 import java.time.Duration;
 import java.util.Collection;
@@ -14,10 +15,10 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.CloseOptions.GroupMembershipOperation;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -41,13 +42,12 @@ final class GroupMember {
   private static final Duration LEAVE_TIMEOUT = Duration.ofSeconds(5);
   private static final long FIRST_BACKOFF = 100;
   private static final long MAX_BACKOFF = 1_000;
-  private static final long TOPIC_CHECK_PAUSE = 250;
-  private static final Duration TOPIC_CHECK_TIMEOUT = Duration.ofSeconds(3);
 
   private final Settings settings;
   private final org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer;
   private final LongSupplier nanoTime;
   private final CountDownLatch stop;
+  private Consumer<Collection<TopicPartition>> onNowhere = partitions -> {};
   private final Occasionally maySayPollFailed = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayCommitFailed = new Occasionally(Duration.ofSeconds(10));
   private long backoff = FIRST_BACKOFF;
@@ -74,21 +74,9 @@ final class GroupMember {
    * @throws IllegalArgumentException if the client doesn't take its settings
    */
   static GroupMember create(Settings settings, LongSupplier nanoTime, CountDownLatch stop) {
-    try {
-      return new GroupMember(
-          settings, new KafkaConsumer<>(ClientProperties.consumer(settings)), nanoTime, stop);
-    } catch (KafkaException refused) {
-      throw new IllegalArgumentException(
-          "Kafka's client doesn't take its settings: " + rootMessage(refused), refused);
-    }
-  }
-
-  private static String rootMessage(Throwable failure) {
-    Throwable root = failure;
-    while (root.getCause() != null) {
-      root = root.getCause();
-    }
-    return String.valueOf(root.getMessage());
+    Map<String, Object> config = ClientProperties.consumer(settings);
+    return new GroupMember(
+        settings, ClientProperties.client(() -> new KafkaConsumer<>(config)), nanoTime, stop);
   }
 
   /** Makes a poll return. Any thread. */
@@ -97,75 +85,13 @@ final class GroupMember {
   }
 
   /**
-   * Waits until the service's topics are there: a gateway that is started along with the service
-   * may create them just now.
+   * Joins the group; the listener is called within {@link #poll} and {@link #leave}.
    *
-   * @throws IllegalStateException if Kafka or a topic isn't there within the start timeout
+   * @param onNowhere told of partitions whose log doesn't have the offset that is to be read next.
+   *     They stand at the beginning of the log then, paused or not
    */
-  void awaitTopics() throws InterruptedException {
-    long deadline = nanoTime.getAsLong() + settings.startTimeout().toNanos();
-    awaitTopic(settings.requestTopic(), deadline);
-    awaitTopic(settings.deadTopic(), deadline);
-    for (String topic : settings.replyTopics()) {
-      awaitTopic(topic, deadline);
-    }
-  }
-
-  private void awaitTopic(String topic, long deadline) throws InterruptedException {
-    while (true) {
-      RuntimeException problem;
-      try {
-        List<PartitionInfo> partitions = consumer.partitionsFor(topic, TOPIC_CHECK_TIMEOUT);
-        if (partitions != null && !partitions.isEmpty()) {
-          return;
-        }
-        problem = topicMissing(topic);
-      } catch (AuthenticationException | AuthorizationException refused) {
-        throw new IllegalStateException(
-            "Kafka at "
-                + settings.bootstrapServers()
-                + " refuses this service: "
-                + refused.getMessage()
-                + ". Check the security properties given to the builder, and the ACLs.",
-            refused);
-      } catch (KafkaException unreachable) {
-        problem = kafkaAway(unreachable);
-      }
-      boolean late = nanoTime.getAsLong() - deadline >= 0;
-      if (late || stop.await(TOPIC_CHECK_PAUSE, TimeUnit.MILLISECONDS)) {
-        throw problem;
-      }
-    }
-  }
-
-  private IllegalStateException topicMissing(String topic) {
-    return new IllegalStateException(
-        "topic "
-            + topic
-            + " isn't there after "
-            + settings.startTimeout()
-            + ". The gateway creates it when its configuration has the service \""
-            + settings.service()
-            + "\": start the gateway first, and check that both use the same names and the same"
-            + " Kafka ("
-            + settings.bootstrapServers()
-            + ").");
-  }
-
-  private IllegalStateException kafkaAway(Exception failure) {
-    return new IllegalStateException(
-        "Kafka doesn't answer at "
-            + settings.bootstrapServers()
-            + " within "
-            + settings.startTimeout()
-            + " ("
-            + failure.getMessage()
-            + "). Check the address, and that Kafka runs.",
-        failure);
-  }
-
-  /** Joins the group; the listener is called within {@link #poll} and {@link #leave}. */
-  void join(ConsumerRebalanceListener listener) {
+  void join(ConsumerRebalanceListener listener, Consumer<Collection<TopicPartition>> onNowhere) {
+    this.onNowhere = onNowhere;
     consumer.subscribe(List.of(settings.requestTopic()), listener);
   }
 
@@ -181,6 +107,11 @@ final class GroupMember {
       backoff = FIRST_BACKOFF;
       return records;
     } catch (WakeupException toldTo) {
+      return ConsumerRecords.empty();
+    } catch (InvalidOffsetException nowhere) {
+      // The core decides where to begin; until it has, these are paused, and any place will do.
+      consumer.seekToBeginning(nowhere.partitions());
+      onNowhere.accept(nowhere.partitions());
       return ConsumerRecords.empty();
     } catch (RetriableException | AuthenticationException | AuthorizationException failure) {
       if (maySayPollFailed.now()) {
@@ -225,6 +156,10 @@ final class GroupMember {
 
   void resume(Collection<TopicPartition> partitions) {
     consumer.resume(partitions);
+  }
+
+  void seek(TopicPartition partition, long offset) {
+    consumer.seek(partition, offset);
   }
 
   /** Begins a commit; the callback gets null or the failure, within a later {@link #poll}. */
@@ -280,7 +215,10 @@ final class GroupMember {
 
   private static Map<TopicPartition, OffsetAndMetadata> offsets(CommitSnapshot snapshot) {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
-    snapshot.offsets().forEach((part, offset) -> offsets.put(part, new OffsetAndMetadata(offset)));
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      String note = CommitNoteCodec.encode(entry.note(), entry.offset());
+      offsets.put(entry.partition(), new OffsetAndMetadata(entry.offset(), note));
+    }
     return offsets;
   }
 

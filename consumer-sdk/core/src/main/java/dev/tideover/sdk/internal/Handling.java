@@ -1,10 +1,14 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.DeadLetter;
+import dev.tideover.sdk.Hold;
 import dev.tideover.sdk.MalformedBodyException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.Retry;
+import dev.tideover.sdk.internal.core.Fault;
+import dev.tideover.sdk.internal.core.LedgerEntry;
+import dev.tideover.sdk.internal.core.Permits;
 import dev.tideover.sdk.internal.core.Work;
 import dev.tideover.wire.DeadLetterCodec;
 import dev.tideover.wire.ReplyAddress;
@@ -19,6 +23,9 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -55,8 +62,11 @@ final class Handling {
   private final Workers workers;
   private final ReplySender sender;
   private final InstantSource clock;
+  private final LongSupplier nanoTime;
+  private final Faults faults;
   private final Consumer<Throwable> onFatal;
   private final Occasionally maySaySendFailed = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayInfrastructure = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayRejected = new Occasionally(Duration.ofSeconds(10));
 
   Handling(
@@ -65,12 +75,15 @@ final class Handling {
       Workers workers,
       ReplySender sender,
       InstantSource clock,
+      LongSupplier nanoTime,
       Consumer<Throwable> onFatal) {
     this.settings = settings;
     this.mailbox = mailbox;
     this.workers = workers;
     this.sender = sender;
     this.clock = clock;
+    this.nanoTime = nanoTime;
+    this.faults = new Faults(settings.infrastructureFault());
     this.onFatal = onFatal;
   }
 
@@ -79,12 +92,15 @@ final class Handling {
     return inHandler.get() != null;
   }
 
-  /** Owner: gives a request, for which it has taken a permit, to a worker. */
+  /** Owner: gives a request to a worker. */
   void begin(Work<Delivery> work) {
+    Permits.Permit permit = work.permit();
     try {
-      workers.execute(() -> run(work));
+      workers.execute(() -> run(work, permit));
     } catch (RejectedExecutionException rejected) {
-      workers.release();
+      if (permit != null) {
+        permit.giveBack();
+      }
       mailbox.again(work, REJECTED_PAUSE);
       if (maySayRejected.now()) {
         log.warn(
@@ -95,15 +111,16 @@ final class Handling {
     }
   }
 
-  private void run(Work<Delivery> work) {
+  private void run(Work<Delivery> work, Permits.@Nullable Permit permit) {
     try {
       if (!work.tryStart()) {
         mailbox.givenBack(work);
         return;
       }
       Delivery delivery = work.payload();
-      switch (delivery.next) {
+      switch (work.step()) {
         case HANDLE -> handle(work, delivery);
+        case RECORD -> record(work);
         case BURY -> bury(work, delivery);
         case REPLY -> reply(work, delivery);
       }
@@ -111,7 +128,7 @@ final class Handling {
       // Nothing in this class throws by intention; without this, its key would wait for ever.
       onFatal.accept(defect);
     } finally {
-      if (workers.release()) {
+      if (permit != null && permit.giveBack()) {
         mailbox.wake();
       }
     }
@@ -121,7 +138,7 @@ final class Handling {
     RequestEnvelope request = delivery.envelope();
     Instant deadline = request.deadline();
     if (deadline != null && !clock.instant().isBefore(deadline)) {
-      delivery.answer(ended(delivery, ReplyOutcome.EXPIRED));
+      answer(work, delivery, ended(work, delivery, ReplyOutcome.EXPIRED));
       reply(work, delivery);
       return;
     }
@@ -135,11 +152,12 @@ final class Handling {
     Outcome outcome = null;
     Throwable failure = null;
     inHandler.set(true);
+    work.enterHandler(nanoTime.getAsLong());
     try {
       outcome =
           settings
               .handler()
-              .handle(new IncomingRequest(request, delivery.record, delivery.attempts + 1));
+              .handle(new IncomingRequest(request, delivery.record, work.attempts() + 1));
     } catch (MalformedBodyException clientsFault) {
       outcome = Problems.malformedBody(request.id(), clientsFault);
     } catch (Throwable any) {
@@ -147,60 +165,95 @@ final class Handling {
     } finally {
       inHandler.remove();
     }
+    work.leaveHandler(nanoTime.getAsLong());
     boolean stillOurs = delivery.leaveHandler();
     if (failure instanceof VirtualMachineError && !(failure instanceof StackOverflowError)) {
       // Out of memory, or worse: what this JVM would conclude now can't be trusted.
       onFatal.accept(failure);
     } else if (!stillOurs) {
       mailbox.givenBack(work);
+    } else if (outcome instanceof Reply reply) {
+      answer(work, delivery, completed(work, delivery, reply));
+      reply(work, delivery);
     } else {
-      delivery.attempts++;
-      conclude(work, delivery, outcome, failure);
+      fail(work, delivery, outcome, failure);
     }
   }
 
-  /** From what the handler did to what is done next. */
-  private void conclude(
+  /** From what the handler did to what the core makes of it. */
+  private void fail(
       Work<Delivery> work,
       Delivery delivery,
       @Nullable Outcome outcome,
       @Nullable Throwable failure) {
-    if (outcome instanceof Reply reply) {
-      delivery.answer(completed(delivery, reply));
-      reply(work, delivery);
-    } else if (outcome instanceof DeadLetter dead) {
-      delivery.bury("rejected", dead.reason());
-      bury(work, delivery);
-    } else if (work.closing()) {
-      // It failed while the service shuts down or the partition moves: pools and files may be
-      // closed already. That is no fault of the request's and costs it no attempt.
-      mailbox.givenBack(work);
-    } else if (delivery.attempts >= settings.attempts()) {
-      log.warn(
-          "Request {} failed in all {} attempts; it goes to {} and its client gets a 502",
-          delivery.envelope().id(),
-          delivery.attempts,
-          settings.deadTopic(),
-          failure);
-      delivery.bury("failed", describe(outcome, failure));
-      bury(work, delivery);
+    String what = describe(outcome, failure);
+    long pause = -1;
+    Fault fault;
+    if (outcome instanceof DeadLetter dead) {
+      fault = Fault.REJECTED;
+      what = dead.reason();
+    } else if (outcome instanceof Hold hold) {
+      fault = Fault.HOLD;
+      what = hold.reason();
+    } else if (outcome instanceof Retry retry) {
+      fault = Fault.MESSAGE;
+      pause = retry.after().toNanos();
+    } else if (work.timedOut()) {
+      fault = Fault.MESSAGE;
+      what = "interrupted, since it ran longer than " + settings.handlerTimeout() + ": " + what;
     } else {
-      Duration pause =
-          outcome instanceof Retry retry
-              ? retry.after()
-              : settings
-                  .backoff()
-                  .after(delivery.attempts, ThreadLocalRandom.current().nextDouble());
-      log.warn(
-          "Request {} failed in attempt {} of {}: {}. It is tried again in {} ms; later requests"
-              + " with its ordering key wait for it.",
-          delivery.envelope().id(),
-          delivery.attempts,
-          settings.attempts(),
-          describe(outcome, failure),
-          pause.toMillis());
-      log.debug("The failure of request {}", delivery.envelope().id(), failure);
-      mailbox.again(work, pause.toNanos());
+      fault = failure == null ? Fault.MESSAGE : faults.of(failure);
+    }
+    if (!work.closing()) {
+      sayFailed(work, delivery, fault, what, failure);
+    }
+    mailbox.failed(work, fault, pause, what);
+  }
+
+  private void sayFailed(
+      Work<Delivery> work,
+      Delivery delivery,
+      Fault fault,
+      String what,
+      @Nullable Throwable failure) {
+    String id = delivery.envelope().id().toString();
+    int attempt = work.attempts() + 1;
+    switch (fault) {
+      case HOLD, INFRASTRUCTURE -> {
+        if (maySayInfrastructure.now()) {
+          log.warn(
+              "Request {} can't be handled now, which isn't its fault: {}. It uses no attempt and"
+                  + " is tried again.",
+              id,
+              what,
+              failure);
+        }
+      }
+      case REJECTED ->
+          log.warn(
+              "Request {} is rejected by the handler ({}); it goes to {} and its client gets a 502",
+              id,
+              what,
+              settings.deadTopic());
+      case MESSAGE -> {
+        if (attempt >= settings.attempts()) {
+          log.warn(
+              "Request {} failed in all {} attempts; it goes to {} and its client gets a 502",
+              id,
+              attempt,
+              settings.deadTopic(),
+              failure);
+        } else {
+          log.warn(
+              "Request {} failed in attempt {} of {}: {}. It is tried again; later requests with"
+                  + " its ordering key wait for it.",
+              id,
+              attempt,
+              settings.attempts(),
+              what);
+          log.debug("The failure of request {}", id, failure);
+        }
+      }
     }
   }
 
@@ -211,6 +264,56 @@ final class Handling {
     return outcome == null
         ? "the handler returned null; it has to return an Outcome, for example Outcome.reply(204)"
         : "the handler asked for a retry";
+  }
+
+  /** Appends what is out of the ordinary about a request, before it goes on. */
+  private void record(Work<Delivery> work) {
+    LedgerEntry entry = work.entry();
+    int partition = work.partition().partition();
+    boolean sent =
+        sender.trySend(
+            work.erases()
+                ? LedgerCodec.tombstone(entry.key(), ServiceTopics.ledger(settings), partition)
+                : LedgerCodec.encode(entry, ServiceTopics.ledger(settings), partition),
+            partition,
+            failure -> {
+              if (failure == null) {
+                mailbox.recorded(work);
+              } else {
+                sendFailed(work, work.payload(), failure);
+              }
+            });
+    if (!sent) {
+      mailbox.again(work, NOT_YET_PAUSE);
+    }
+  }
+
+  /** Appends an entry, or takes one out, with nobody waiting for it. Owner. */
+  void note(TopicPartition partition, ProducerRecord<byte[], byte[]> record) {
+    try {
+      workers.execute(
+          () ->
+              sender.send(
+                  record,
+                  failure -> {
+                    if (failure != null) {
+                      log.debug("No note about {} in the ledger", partition, failure);
+                    }
+                  }));
+    } catch (RejectedExecutionException full) {
+      log.debug("No note about {} in the ledger", partition, full);
+    }
+  }
+
+  private static void answer(Work<Delivery> work, Delivery delivery, ReplyEnvelope reply) {
+    delivery.answer(reply);
+    work.step(Work.Step.REPLY);
+  }
+
+  private void bury(Work<Delivery> work, Delivery delivery, String reason, String error) {
+    delivery.bury(reason, error);
+    work.step(Work.Step.BURY);
+    bury(work, delivery);
   }
 
   /** Before the handler runs: a reply that nobody could get would be found out about too late. */
@@ -229,8 +332,7 @@ final class Handling {
     if (++delivery.failedLookups < LOOKUPS) {
       mailbox.again(work, LOOKUP_PAUSE);
     } else {
-      delivery.bury("reply-address", "there is no partition " + request.replyTo());
-      bury(work, delivery);
+      bury(work, delivery, "reply-address", "there is no partition " + request.replyTo());
     }
     return false;
   }
@@ -247,7 +349,7 @@ final class Handling {
             settings.deadTopic(),
             death.reason(),
             death.error(),
-            delivery.attempts,
+            work.attempts(),
             clock.instant(),
             settings.by()),
         failure -> {
@@ -256,7 +358,7 @@ final class Handling {
           } else if (delivery.envelope == null || death.reason().equals("reply-address")) {
             mailbox.ended(work);
           } else {
-            delivery.answer(ended(delivery, ReplyOutcome.DEAD));
+            answer(work, delivery, ended(work, delivery, ReplyOutcome.DEAD));
             mailbox.again(work, 0);
           }
         });
@@ -295,7 +397,10 @@ final class Handling {
         request.id(),
         reply.body().length,
         request.replyTo().topic());
-    delivery.answer(completed(delivery, Problems.replyTooLarge(request.id(), reply.body().length)));
+    answer(
+        work,
+        delivery,
+        completed(work, delivery, Problems.replyTooLarge(request.id(), reply.body().length)));
     mailbox.again(work, 0);
   }
 
@@ -315,25 +420,25 @@ final class Handling {
     mailbox.again(work, TimeUnit.MILLISECONDS.toNanos(pause));
   }
 
-  private ReplyEnvelope completed(Delivery delivery, Reply reply) {
+  private ReplyEnvelope completed(Work<Delivery> work, Delivery delivery, Reply reply) {
     return new ReplyEnvelope(
         delivery.envelope().id(),
         delivery.envelope().fingerprint(),
         ReplyOutcome.COMPLETED,
         settings.by(),
-        delivery.attempts,
+        work.attempts() + 1,
         ReplyEnvelope.NONE,
         reply.status(),
         reply.fields(),
         reply.body());
   }
 
-  private ReplyEnvelope ended(Delivery delivery, ReplyOutcome outcome) {
+  private ReplyEnvelope ended(Work<Delivery> work, Delivery delivery, ReplyOutcome outcome) {
     return ReplyEnvelope.without(
         delivery.envelope().id(),
         delivery.envelope().fingerprint(),
         outcome,
         settings.by(),
-        delivery.attempts);
+        work.attempts());
   }
 }

@@ -1,17 +1,21 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.internal.core.Adoption;
+import dev.tideover.sdk.internal.core.Core;
+import dev.tideover.sdk.internal.core.Fault;
 import dev.tideover.sdk.internal.core.Work;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What workers and Kafka's producer tell the owner thread, and whether to interrupt its poll for
- * it. Any thread puts; only the owner takes.
+ * What other threads tell the owner thread, and whether to interrupt its poll for it. Any thread
+ * puts; only the owner takes.
  *
  * <p>Bounded by construction: a request that is out comes back with one message, and what is out is
- * bounded by the windows.
+ * bounded by the windows; a partition that is adopted comes with one.
  *
  * <p>Waking the owner costs it an exception and a turn of its loop, so it is done only if it has
  * something to do with the message now. No wake-up that matters is lost: the owner first publishes
@@ -22,22 +26,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Mailbox {
 
-  /** What became of a request that was out. */
-  enum Kind {
-    /** It has ended: Kafka has acknowledged. */
-    ENDED,
-    /** It has to be worked on again, after a pause. */
-    AGAIN,
-    /** It wasn't begun, or was given up. */
-    GIVEN_BACK
+  /** An event for the core. */
+  @FunctionalInterface
+  interface Message {
+    /** Owner: tells the core. */
+    void tell(Core<Delivery> core, long now);
   }
-
-  /**
-   * A message.
-   *
-   * @param delayNanos with AGAIN, the pause
-   */
-  record Message(Work<Delivery> work, Kind kind, long delayNanos) {}
 
   private enum Owner {
     AWAKE,
@@ -60,21 +54,40 @@ final class Mailbox {
   }
 
   void ended(Work<Delivery> work) {
-    put(new Message(work, Kind.ENDED, 0));
+    put((core, now) -> core.ended(work, now), work.awaited());
   }
 
-  void again(Work<Delivery> work, long delayNanos) {
-    put(new Message(work, Kind.AGAIN, delayNanos));
+  void failed(Work<Delivery> work, Fault fault, long pauseNanos, String what) {
+    put((core, now) -> core.failed(work, fault, pauseNanos, what, now), true);
+  }
+
+  /** A retry with a pause shorter than the poll has to be known before the poll's end. */
+  void again(Work<Delivery> work, long pauseNanos) {
+    put((core, now) -> core.again(work, pauseNanos, now), true);
+  }
+
+  void recorded(Work<Delivery> work) {
+    put((core, now) -> core.recorded(work, now), true);
   }
 
   void givenBack(Work<Delivery> work) {
-    put(new Message(work, Kind.GIVEN_BACK, 0));
+    put((core, now) -> core.givenBack(work, now), work.awaited());
   }
 
-  private void put(Message message) {
+  void adopted(TopicPartition partition, long number, Adoption adoption) {
+    put((core, now) -> core.adopted(partition, number, adoption), true);
+  }
+
+  void notAdopted(TopicPartition partition, long number, String diagnosis) {
+    put((core, now) -> core.notAdopted(partition, number, diagnosis), true);
+  }
+
+  void stopAll(String diagnosis) {
+    put((core, now) -> core.stopAll(diagnosis), true);
+  }
+
+  private void put(Message message, boolean urgent) {
     queue.add(message);
-    // A retry with a pause shorter than the poll has to be known before the poll's end.
-    boolean urgent = message.kind() == Kind.AGAIN || message.work().awaited();
     if (urgent || queue.size() >= wakeAt) {
       wake();
     }

@@ -1,14 +1,14 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.internal.Mailbox.Message;
 import dev.tideover.sdk.internal.core.CommitSnapshot;
-import dev.tideover.sdk.internal.core.Lanes;
+import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Work;
 import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.WireFormatException;
 import java.util.Collection;
-import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -16,29 +16,21 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of a request, and the owner of all bookkeeping. All of it runs on the owner thread,
- * {@link #runOnce} over and over.
+ * The way of a request, and the owner thread's loop: it brings events to the {@link Core}, which
+ * decides. All of it runs on the owner thread, {@link #runOnce} over and over.
  */
 final class PollLoop {
-
-  /** Told on the owner thread. */
-  interface Listener {
-    /** The group has given or taken partitions, or one has stopped. */
-    void onPartitions(Collection<TopicPartition> held, Collection<TopicPartition> stopped);
-  }
 
   private static final Logger log = LoggerFactory.getLogger(PollLoop.class);
 
   /** What a request costs in memory beyond its bytes, roughly; counts against the window. */
   private static final int OVERHEAD_BYTES = 1_024;
 
-  private static final long COMMIT_INTERVAL = TimeUnit.SECONDS.toNanos(1);
-  private static final int COMMIT_COMPLETIONS = 1_000;
-  private static final long COMMIT_LOST = TimeUnit.SECONDS.toNanos(30);
   private static final long COMMIT_BUDGET = TimeUnit.SECONDS.toNanos(5);
   private static final long REVOKE_BUDGET = TimeUnit.SECONDS.toNanos(5);
 
@@ -48,53 +40,48 @@ final class PollLoop {
   private static final long BUSY_POLL = TimeUnit.MILLISECONDS.toNanos(500);
   private static final long FULL_POLL = TimeUnit.MILLISECONDS.toNanos(20);
   private static final int WAKE_AT_WHEN_FULL = 200;
+  private static final int WAKE_AT = 1_000;
+
+  /** With {@link Ordering#PARTITION}, the key of all. */
+  private static final String ONE_LANE = "";
 
   private final Settings settings;
   private final GroupMember member;
-  private final Lanes<Delivery> lanes;
+  private final Core<Delivery> core;
   private final Mailbox mailbox;
-  private final Workers workers;
-  private final Handling handling;
   private final LongSupplier nanoTime;
   private final BooleanSupplier stopping;
-  private final Listener listener;
+  private final Runnable onPartitions;
 
   private boolean draining;
-  private int completions;
-  private long lastCommit;
-  private boolean commitUnderWay;
 
   /**
    * A loop that hasn't begun.
    *
    * @param stopping whether {@link #runOnce} should return soon; any thread may change it, and
    *     wakes the mailbox then
+   * @param onPartitions told, on the owner thread, when what it holds has changed
    */
   PollLoop(
       Settings settings,
       GroupMember member,
-      Lanes<Delivery> lanes,
+      Core<Delivery> core,
       Mailbox mailbox,
-      Workers workers,
-      Handling handling,
       LongSupplier nanoTime,
       BooleanSupplier stopping,
-      Listener listener) {
+      Runnable onPartitions) {
     this.settings = settings;
     this.member = member;
-    this.lanes = lanes;
+    this.core = core;
     this.mailbox = mailbox;
-    this.workers = workers;
-    this.handling = handling;
     this.nanoTime = nanoTime;
     this.stopping = stopping;
-    this.listener = listener;
-    this.lastCommit = nanoTime.getAsLong();
+    this.onPartitions = onPartitions;
   }
 
   /** Joins the group. */
   void join() {
-    member.join(new Rebalance());
+    member.join(new Rebalance(), this::nowhere);
   }
 
   /**
@@ -110,11 +97,17 @@ final class PollLoop {
     commit(); //        up to the first that hasn't ended
   }
 
+  private long now() {
+    return nanoTime.getAsLong();
+  }
+
   private ConsumerRecords<byte[], byte[]> poll() throws InterruptedException {
     // Say what is waited for, say that it is polled, look; so no wake-up is lost: see Mailbox.
-    workers.hungry(lanes.hasNext());
+    core.beforePoll();
     boolean mayWait =
-        mailbox.enterPoll() && !workers.canFeedHungry() && (draining || !stopping.getAsBoolean());
+        mailbox.enterPoll()
+            && !core.permits().ownerIsWaitedFor()
+            && (draining || !stopping.getAsBoolean());
     try {
       return member.poll(mayWait ? longestPoll() : 0);
     } finally {
@@ -123,10 +116,8 @@ final class PollLoop {
   }
 
   private long longestPoll() {
-    boolean full = draining || lanes.anyFull();
-    boolean quiet = lanes.busy() == 0 && completions == 0;
-    long wait = full ? FULL_POLL : quiet ? QUIET_POLL : BUSY_POLL;
-    return Math.min(wait, lanes.untilNextTick(nanoTime.getAsLong()));
+    long wait = draining || core.anyFull() ? FULL_POLL : core.isQuiet() ? QUIET_POLL : BUSY_POLL;
+    return Math.min(wait, core.untilNextStart(now()));
   }
 
   private void receive(ConsumerRecords<byte[], byte[]> records) {
@@ -138,23 +129,42 @@ final class PollLoop {
   }
 
   private void receive(TopicPartition partition, ConsumerRecord<byte[], byte[]> record) {
-    if (!lanes.takes(partition)) {
+    if (!core.takes(partition)) {
       return;
     }
     Delivery delivery;
     try {
       delivery = decode(record);
     } catch (WireFormatException unknownVersion) {
-      stop(partition, record.offset(), unknownVersion);
+      core.stop(
+          partition,
+          "offset "
+              + record.offset()
+              + ": "
+              + unknownVersion.getMessage()
+              + ". Nothing is skipped and nothing is lost, but its requests wait until this service"
+              + " runs an SDK that knows the version");
       return;
     }
     int bytes =
         OVERHEAD_BYTES
             + Math.max(0, record.serializedKeySize())
             + Math.max(0, record.serializedValueSize());
-    RequestEnvelope envelope = delivery.envelope;
-    String key = envelope == null ? null : envelope.orderingKey();
-    lanes.receive(partition, record.offset(), key, bytes, delivery);
+    core.received(
+        partition,
+        record.offset(),
+        laneOf(delivery),
+        bytes,
+        delivery,
+        delivery.isBuried() ? Work.Step.BURY : Work.Step.HANDLE);
+  }
+
+  private @Nullable String laneOf(Delivery delivery) {
+    return switch (settings.ordering()) {
+      case PARTITION -> ONE_LANE;
+      case NONE -> null;
+      case KEY -> delivery.envelope == null ? null : delivery.envelope.orderingKey();
+    };
   }
 
   /**
@@ -196,24 +206,8 @@ final class PollLoop {
     return delivery;
   }
 
-  private void stop(TopicPartition partition, long offset, WireFormatException unknownVersion) {
-    log.error(
-        "Partition {} stops at offset {}: {}. Nothing is skipped and nothing is lost, but its"
-            + " requests wait until this service runs an SDK that knows the version. Other"
-            + " partitions go on.",
-        partition,
-        offset,
-        unknownVersion.getMessage());
-    lanes.stop(partition);
-    member.pause(List.of(partition));
-    publish();
-  }
-
   private void start() {
-    lanes.tick(nanoTime.getAsLong());
-    while (lanes.hasNext() && workers.tryAcquire()) {
-      handling.begin(lanes.next());
-    }
+    core.start(now());
   }
 
   private void settle() {
@@ -221,63 +215,20 @@ final class PollLoop {
     if (message == null) {
       return;
     }
+    long now = now();
     for (; message != null; message = mailbox.poll()) {
-      apply(message);
+      message.tell(core, now);
     }
-    start();
-  }
-
-  private void apply(Message message) {
-    switch (message.kind()) {
-      case ENDED -> {
-        lanes.end(message.work());
-        completions++;
-      }
-      case AGAIN -> {
-        Work<Delivery> work = message.work();
-        boolean anew = work.payload().next == Delivery.Step.HANDLE;
-        lanes.again(work, nanoTime.getAsLong() + message.delayNanos(), anew);
-      }
-      case GIVEN_BACK -> lanes.giveBack(message.work());
-    }
+    core.start(now);
   }
 
   private void flow() {
-    List<TopicPartition> filled = lanes.filled();
-    if (!filled.isEmpty()) {
-      member.pause(filled);
-    }
-    List<TopicPartition> emptied = lanes.emptied();
-    if (!emptied.isEmpty() && !draining) {
-      member.resume(emptied);
-    }
-    mailbox.wakeAt(draining ? 1 : lanes.anyFull() ? WAKE_AT_WHEN_FULL : COMMIT_COMPLETIONS);
+    core.flow();
+    mailbox.wakeAt(draining ? 1 : core.anyFull() ? WAKE_AT_WHEN_FULL : WAKE_AT);
   }
 
   private void commit() {
-    long sinceLast = nanoTime.getAsLong() - lastCommit;
-    boolean due = sinceLast >= COMMIT_INTERVAL || completions >= COMMIT_COMPLETIONS;
-    // One at a time: of two under way the older could win and set the offset back.
-    if (completions == 0 || !due || commitUnderWay && sinceLast < COMMIT_LOST) {
-      return;
-    }
-    completions = 0;
-    lastCommit = nanoTime.getAsLong();
-    CommitSnapshot snapshot = lanes.snapshot();
-    if (snapshot.isEmpty()) {
-      return;
-    }
-    commitUnderWay = true;
-    member.commit(
-        snapshot,
-        failure -> {
-          commitUnderWay = false;
-          if (failure == null) {
-            lanes.committed(snapshot);
-          } else {
-            completions++; // so that it is tried again
-          }
-        });
+    core.commit(now());
   }
 
   /**
@@ -288,22 +239,22 @@ final class PollLoop {
    *     others have by now must not be committed
    */
   private void commitAndWait(boolean mayPoll) throws InterruptedException {
-    long deadline = nanoTime.getAsLong() + COMMIT_BUDGET;
+    long deadline = now() + COMMIT_BUDGET;
     while (true) {
-      CommitSnapshot snapshot = lanes.snapshot();
+      CommitSnapshot snapshot = core.snapshot();
       if (snapshot.isEmpty()) {
         return;
       }
       switch (member.commitAndWait(snapshot, deadline)) {
         case DONE -> {
-          lanes.committed(snapshot);
+          core.committed(snapshot, true, now());
           return;
         }
         case FAILED -> {
           return;
         }
         case REBALANCING -> {
-          if (!mayPoll || nanoTime.getAsLong() - deadline >= 0) {
+          if (!mayPoll || now() - deadline >= 0) {
             GroupMember.commitFailed("the group is rebalancing");
             return;
           }
@@ -315,20 +266,29 @@ final class PollLoop {
 
   /** Gives up what is out of these partitions: it is stale, and handled again elsewhere. */
   private void giveUp(Collection<TopicPartition> partitions) {
-    List<Work<Delivery>> stale = lanes.revoke(partitions);
-    stale.forEach(work -> work.payload().cancel());
-    if (!stale.isEmpty()) {
+    int stale = core.revoke(partitions, now());
+    if (stale > 0) {
       log.warn(
           "{} requests under way in {} are given up; whoever has the partitions next handles them"
               + " again",
-          stale.size(),
+          stale,
           partitions);
     }
-    publish();
+    onPartitions.run();
   }
 
-  private void publish() {
-    listener.onPartitions(lanes.partitions(), lanes.stopped());
+  /** The log doesn't have what is to be read next. */
+  private void nowhere(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      if (core.takes(partition)) {
+        core.stop(
+            partition,
+            "the next request has been deleted before it was read: topic.retention is too short"
+                + " for such an outage, or somebody has deleted records. To go on with what is"
+                + " there, stop the service, set the offset (kafka-consumer-groups --reset-offsets"
+                + " --to-earliest), and start it again");
+      }
+    }
   }
 
   /**
@@ -339,11 +299,11 @@ final class PollLoop {
    */
   void drain(long budget) throws InterruptedException {
     draining = true;
-    lanes.close(lanes.partitions());
+    core.drain();
     member.pauseAll();
     flow();
-    long deadline = nanoTime.getAsLong() + budget;
-    while (!lanes.drained(lanes.partitions()) && nanoTime.getAsLong() - deadline < 0) {
+    long deadline = now() + budget;
+    while (!core.drained(core.partitions()) && now() - deadline < 0) {
       start();
       receive(poll());
       settle();
@@ -354,7 +314,7 @@ final class PollLoop {
 
   /** Gives up what is left and leaves the group. */
   void leave() {
-    giveUp(lanes.partitions());
+    giveUp(core.partitions());
     member.leave();
   }
 
@@ -363,30 +323,25 @@ final class PollLoop {
 
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-      partitions.forEach(lanes::assign);
-      if (draining) {
-        lanes.close(partitions);
-        member.pause(partitions);
-      }
-      log.info("{} handles the requests of {}", settings.by(), lanes.partitions());
-      publish();
+      core.assigned(partitions, now());
+      onPartitions.run();
     }
 
     /** Ours still: finish what runs, for a while; commit; only then forget. */
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       mailbox.leavePoll();
-      lanes.close(partitions);
-      long deadline = nanoTime.getAsLong() + REVOKE_BUDGET;
+      core.close(partitions);
+      long deadline = now() + REVOKE_BUDGET;
       try {
-        while (!lanes.drained(partitions) && nanoTime.getAsLong() - deadline < 0) {
+        while (!core.drained(partitions) && now() - deadline < 0) {
           start();
-          long now = nanoTime.getAsLong();
-          long wait = Math.min(deadline - now, lanes.untilNextTick(now));
+          long now = now();
+          long wait = Math.min(deadline - now, core.untilNextStart(now));
           // A permit comes back without a message, often just behind its request's: look for it.
-          Message message = mailbox.poll(lanes.hasNext() ? Math.min(wait, FULL_POLL) : wait);
+          Message message = mailbox.poll(core.anyReady() ? Math.min(wait, FULL_POLL) : wait);
           if (message != null) {
-            apply(message);
+            message.tell(core, now());
           }
         }
         commitAndWait(false);

@@ -1,19 +1,22 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.OnExhausted;
+import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.RequestHandler;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What the builder was told, checked by it. Immutable.
  *
  * @param instance the instance's name, random where the user gave none
- * @param named whether the user gave it, so that it lives through restarts
  * @param properties Kafka client settings of the user's
+ * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
  * @param executor the user's own, or null
  */
@@ -21,7 +24,6 @@ public record Settings(
     String service,
     String version,
     String instance,
-    boolean named,
     String bootstrapServers,
     Map<String, String> properties,
     RequestHandler handler,
@@ -30,6 +32,10 @@ public record Settings(
     Backoff backoff,
     Duration startTimeout,
     Duration drainTimeout,
+    Duration handlerTimeout,
+    Ordering ordering,
+    OnExhausted onExhausted,
+    Predicate<Throwable> infrastructureFault,
     List<String> replyTopics,
     @Nullable Executor executor) {
 
@@ -51,6 +57,7 @@ public record Settings(
     return topic.endsWith(".requests")
         || topic.endsWith(".dead")
         || topic.endsWith(".ledger")
+        || topic.endsWith(".members")
         || topic.equals("tideover.control")
         || topic.startsWith("__");
   }

@@ -2,9 +2,7 @@ package dev.tideover.sdk.internal;
 
 import java.time.Duration;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -14,14 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The threads that handlers run on, and the permits that bound how many requests are given to them.
- *
- * <p>A permit belongs to a task, not to a request: it is taken by the owner thread for the task and
- * given back by the task itself, however that ends. So work that has become stale can't keep one.
- *
- * <p>With threads of our own there are twice as many permits as threads: half of the requests run
- * and half stand at the door, so that a thread which becomes free goes on without the owner. With a
- * user's executor, whose threads we can't count, permits alone bound the concurrency.
+ * The threads that handlers run on. How many tasks they are given is the core's to say; with
+ * threads of our own that is more than there are threads ({@link #surplus}), so that a thread which
+ * becomes free goes on without the owner. With a user's executor, whose threads we can't count, the
+ * tasks that are given to it are all there are.
  */
 final class Workers {
 
@@ -35,30 +29,27 @@ final class Workers {
   private static final int FIRST_WITHOUT_PINNING = 24;
 
   private final Executor executor;
-  private final @Nullable ExecutorService own;
-  private final Semaphore permits;
-  private final int enough;
-
-  /** Written by the owner: requests wait for permits. */
-  private volatile boolean hungry;
+  private final @Nullable ThreadPoolExecutor own;
+  private final int threads;
 
   Workers(Settings settings) {
+    threads = settings.concurrency();
     Executor users = settings.executor();
-    int threads = settings.concurrency();
     if (users == null) {
       own = pool(threads, "tideover-" + settings.service() + "-");
       executor = own;
-      permits = new Semaphore(2 * threads);
-      enough = Math.max(1, threads / 2);
     } else {
       own = null;
       executor = users;
-      permits = new Semaphore(threads);
-      enough = 1;
     }
   }
 
-  private static ExecutorService pool(int threads, String prefix) {
+  /** How many more tasks than {@link Settings#concurrency} may be given to these threads. */
+  int surplus() {
+    return own == null ? 0 : threads;
+  }
+
+  private static ThreadPoolExecutor pool(int threads, String prefix) {
     ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
             threads,
@@ -91,29 +82,27 @@ final class Workers {
     };
   }
 
-  /** Owner: takes a permit for one task, if there is one. */
-  boolean tryAcquire() {
-    return permits.tryAcquire();
+  /** Owner: a task doesn't end, so another thread has to take its thread's place. */
+  void replaceThread() {
+    resize(1);
   }
 
-  /** Gives back the permit of a task. Returns whether the owner waits for it. */
-  boolean release() {
-    permits.release();
-    return canFeedHungry();
+  /** Such a task has ended after all. */
+  void threadIsBack() {
+    resize(-1);
   }
 
-  /** Owner: says whether requests wait for permits, before it polls. */
-  void hungry(boolean hungry) {
-    this.hungry = hungry;
-  }
-
-  /**
-   * Whether requests wait for permits and there are some worth a turn of the owner. For the owner
-   * to ask after it has said that it polls, as with a message of the {@link Mailbox}: a permit that
-   * comes back before that wakes nobody.
-   */
-  boolean canFeedHungry() {
-    return hungry && permits.availablePermits() >= enough;
+  private synchronized void resize(int change) {
+    if (own != null) {
+      int size = own.getCorePoolSize() + change;
+      if (change > 0) {
+        own.setMaximumPoolSize(size);
+        own.setCorePoolSize(size);
+      } else {
+        own.setCorePoolSize(size);
+        own.setMaximumPoolSize(size);
+      }
+    }
   }
 
   /**

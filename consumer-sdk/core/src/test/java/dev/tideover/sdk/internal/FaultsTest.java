@@ -1,7 +1,7 @@
 package dev.tideover.sdk.internal;
 
-import static dev.tideover.sdk.internal.Faults.Kind.INFRASTRUCTURE;
-import static dev.tideover.sdk.internal.Faults.Kind.MESSAGE;
+import static dev.tideover.sdk.internal.core.Fault.INFRASTRUCTURE;
+import static dev.tideover.sdk.internal.core.Fault.MESSAGE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.EOFException;

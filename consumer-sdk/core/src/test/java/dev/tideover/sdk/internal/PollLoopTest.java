@@ -4,10 +4,14 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.OnExhausted;
+import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.RequestHandler;
-import dev.tideover.sdk.internal.core.Lanes;
+import dev.tideover.sdk.internal.core.Adoption;
+import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Limits;
+import dev.tideover.sdk.internal.core.Policy;
 import dev.tideover.wire.Fingerprint;
 import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyAddress;
@@ -32,6 +36,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.producer.Callback;
@@ -42,6 +47,7 @@ import org.apache.kafka.common.Cluster;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.awaitility.Awaitility;
@@ -59,6 +65,9 @@ class PollLoopTest {
   private static final TopicPartition P0 = new TopicPartition("orders.requests", 0);
   private static final TopicPartition P1 = new TopicPartition("orders.requests", 1);
   private static final Duration BOUND = Duration.ofSeconds(20);
+
+  private static final Adoption NOTHING_KNOWN =
+      new Adoption(Uuid.ZERO_UUID, Adoption.NONE, null, 0, 0, List.of(), Set.of());
 
   private final ScriptedConsumer consumer = new ScriptedConsumer();
   private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -203,7 +212,6 @@ class PollLoopTest {
             "orders",
             "v1",
             "one",
-            false,
             "localhost:9092",
             Map.of(),
             handler,
@@ -212,6 +220,10 @@ class PollLoopTest {
             Backoff.DEFAULT,
             BOUND,
             BOUND,
+            BOUND,
+            Ordering.KEY,
+            OnExhausted.CONTINUE,
+            failure -> false,
             List.of("tideover.replies"),
             executor);
     GroupMember member =
@@ -220,36 +232,75 @@ class PollLoopTest {
     Workers workers = new Workers(settings);
     ReplySender sender = new ReplySender(Map.of(), config -> producer);
     sender.prepare(settings.replyTopics(), settings.deadTopic());
+    Handling handling =
+        new Handling(
+            settings,
+            mailbox,
+            workers,
+            sender,
+            InstantSource.system(),
+            System::nanoTime,
+            PollLoopTest::defect);
+    AtomicReference<Core<Delivery>> core = new AtomicReference<>();
+    Doing doing =
+        new Doing(
+            settings,
+            member,
+            handling,
+            workers,
+            new Doing.Adopting() {
+              @Override
+              public void adopt(TopicPartition partition, long number) {
+                core.get().adopted(partition, number, NOTHING_KNOWN);
+              }
+
+              @Override
+              public void cancel(TopicPartition partition) {}
+            },
+            System::nanoTime,
+            () -> {},
+            PollLoopTest::defect);
+    core.set(
+        new Core<>(
+            new Policy(
+                "me",
+                5,
+                failures -> 0,
+                false,
+                concurrency,
+                workers.surplus(),
+                BOUND.toNanos(),
+                false),
+            new Limits(100_000, 1 << 30, 100_000, 1 << 30, 200_000),
+            doing,
+            System.nanoTime()));
+    doing.reportTo(core.get());
     PollLoop loop =
         new PollLoop(
             settings,
             member,
-            new Lanes<>(new Limits(100_000, 1 << 30, 100_000, 1 << 30, 200_000)),
+            core.get(),
             mailbox,
-            workers,
-            new Handling(
-                settings,
-                mailbox,
-                workers,
-                sender,
-                InstantSource.system(),
-                defect -> {
-                  throw new AssertionError(defect);
-                }),
             () -> {
               looks.incrementAndGet();
               return System.nanoTime();
             },
             () -> false,
-            (held, stopped) -> {});
+            () -> {});
     loop.join();
     consumer.then(
         wait -> {
           consumer.listener().onPartitionsAssigned(List.of(P0, P1));
           return ConsumerRecords.empty();
         });
-    loop.runOnce();
+    while (!core.get().takes(P0)) {
+      loop.runOnce();
+    }
     return loop;
+  }
+
+  private static void defect(Throwable defect) {
+    throw new AssertionError(defect);
   }
 
   private static ConsumerRecord<byte[], byte[]> record(long offset, String key) {

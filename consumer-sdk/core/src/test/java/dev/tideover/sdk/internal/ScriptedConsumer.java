@@ -93,6 +93,9 @@ final class ScriptedConsumer extends MockConsumer<byte[], byte[]> {
   public void resume(Collection<TopicPartition> partitions) {}
 
   @Override
+  public void seek(TopicPartition partition, long offset) {}
+
+  @Override
   public void commitAsync(
       Map<TopicPartition, OffsetAndMetadata> offsets, OffsetCommitCallback callback) {
     commitSync(offsets, Duration.ZERO);

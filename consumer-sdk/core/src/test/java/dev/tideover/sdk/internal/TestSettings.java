@@ -1,6 +1,8 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.OnExhausted;
+import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.Outcome;
 import java.time.Duration;
 import java.util.List;
@@ -23,7 +25,6 @@ public final class TestSettings {
         service,
         "v1",
         instance,
-        true,
         bootstrapServers,
         properties,
         request -> Outcome.reply(204),
@@ -32,6 +33,10 @@ public final class TestSettings {
         new Backoff(Duration.ofMillis(20), Duration.ofMillis(50)),
         startTimeout,
         Duration.ofSeconds(30),
+        Duration.ofSeconds(30),
+        Ordering.KEY,
+        OnExhausted.CONTINUE,
+        failure -> false,
         List.of(),
         null);
   }

@@ -1,6 +1,7 @@
 package dev.tideover.sdk.internal.core;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,10 @@ import org.jspecify.annotations.Nullable;
 final class Assignment<W> {
 
   static final long NONE = -1;
+
+  /** More than find room in the metadata, unless they lie unusually well. */
+  private static final int MOST_RANGES = 2_000;
+
   static final long OPEN = Long.MAX_VALUE;
 
   final TopicPartition partition;
@@ -43,8 +48,22 @@ final class Assignment<W> {
 
   long unfinishedBytes;
 
+  /** What was taken over with it. Entries about requests are used up as these come. */
+  final Inheritance inheritance;
+
+  /** Ordering keys that are parked, with the id of the request that failed. */
+  final Map<String, String> parked;
+
   /** The offset last committed. */
-  long committed = NONE;
+  long committed;
+
+  /** How often something has ended, and how often at the last commit. */
+  private long ends;
+
+  private long committedEnds;
+
+  /** What the last commit said about {@link CommitNote#clean}. */
+  private boolean committedClean;
 
   /**
    * From the first that hasn't ended to the last received. Only what was received is in it: gaps in
@@ -54,8 +73,18 @@ final class Assignment<W> {
 
   private long lastReceived = NONE;
 
-  Assignment(TopicPartition partition) {
+  /** Which range of the inheritance's done offsets comes next. */
+  private int nextDone;
+
+  Assignment(TopicPartition partition, Inheritance inheritance) {
     this.partition = partition;
+    this.inheritance = inheritance;
+    this.parked = new HashMap<>(inheritance.parked());
+    this.committed = inheritance.offset();
+    // Whoever has had the partition before may have left a clean end in the metadata, and none at
+    // all is as good: what says that somebody has it now has to be written.
+    this.committedClean = true;
+    this.nextDone = 0;
   }
 
   /** Null if the offset isn't behind all that came before; a log only goes forward. */
@@ -70,6 +99,25 @@ final class Assignment<W> {
     unfinished++;
     unfinishedBytes += bytes;
     return work;
+  }
+
+  /**
+   * An offset has come whose request has ended before, under another owner.
+   *
+   * @return false if it isn't one
+   */
+  boolean passOver(long offset) {
+    List<CommitNote.OffsetRange> done = inheritance.done();
+    while (nextDone < done.size() && done.get(nextDone).to() <= offset) {
+      nextDone++;
+    }
+    if (nextDone == done.size() || offset < done.get(nextDone).from() || offset <= lastReceived) {
+      return false;
+    }
+    lastReceived = offset;
+    offsets.add(Work.ended(this, offset));
+    dropEnded();
+    return true;
   }
 
   /**
@@ -109,6 +157,11 @@ final class Assignment<W> {
     work.end();
     unfinished--;
     unfinishedBytes -= work.bytes;
+    ends++;
+    dropEnded();
+  }
+
+  private void dropEnded() {
     while (!offsets.isEmpty() && offsets.peek().state == Work.State.TERMINAL) {
       offsets.remove();
     }
@@ -123,7 +176,62 @@ final class Assignment<W> {
     if (first != null) {
       return first.offset;
     }
-    return lastReceived == NONE ? NONE : lastReceived + 1;
+    return lastReceived == NONE ? inheritance.offset() : lastReceived + 1;
+  }
+
+  /** Whether nothing is under way any more, for good. */
+  private boolean isClean() {
+    return !isOpen() && busy == 0;
+  }
+
+  /** Whether a commit would tell Kafka something new. */
+  boolean hasNews() {
+    long offset = firstUnfinished();
+    return offset != NONE
+        && (offset > committed || ends > committedEnds || isClean() != committedClean);
+  }
+
+  /** Whether Kafka knows that somebody has the partition. */
+  boolean isMarked() {
+    return !committedClean;
+  }
+
+  /** What would be committed now. */
+  CommitSnapshot.Entry entry() {
+    return new CommitSnapshot.Entry(this, firstUnfinished(), note(), ends);
+  }
+
+  private CommitNote note() {
+    List<CommitNote.OffsetRange> done = new ArrayList<>();
+    long from = NONE;
+    long last = NONE;
+    for (Work<W> work : offsets) {
+      if (work.state == Work.State.TERMINAL) {
+        from = from == NONE ? work.offset : from;
+        last = work.offset;
+      } else if (from != NONE) {
+        done.add(new CommitNote.OffsetRange(from, last + 1));
+        from = NONE;
+        if (done.size() == MOST_RANGES) {
+          break;
+        }
+      }
+    }
+    if (from != NONE) {
+      done.add(new CommitNote.OffsetRange(from, last + 1));
+    }
+    return new CommitNote(inheritance.topicId(), isClean(), done);
+  }
+
+  void committed(CommitSnapshot.Entry entry) {
+    committed = Math.max(committed, entry.offset());
+    committedEnds = Math.max(committedEnds, entry.ends());
+    committedClean = entry.note().clean();
+  }
+
+  /** The first that hasn't ended, which holds the commit up; null for none. */
+  @Nullable Work<W> oldest() {
+    return offsets.peek();
   }
 
   void addBusyTo(List<Work<W>> list) {

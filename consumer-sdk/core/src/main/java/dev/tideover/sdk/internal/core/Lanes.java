@@ -36,6 +36,15 @@ public final class Lanes<W> {
   /** Heads of their lanes whose turn it is, first come first served over all partitions. */
   private final ArrayDeque<Work<W>> ready = new ArrayDeque<>();
 
+  /** Those among them that have to run alone; the ones with the fewest crashes first. */
+  private final PriorityQueue<Work<W>> alone =
+      new PriorityQueue<>(
+          Comparator.<Work<W>>comparingInt(work -> work.trouble().crashes)
+              .thenComparingLong(work -> work.offset));
+
+  /** Those that a worker has to send something for, which needs no handler. */
+  private final ArrayDeque<Work<W>> sends = new ArrayDeque<>();
+
   private final PriorityQueue<Work<W>> waiting =
       new PriorityQueue<>(Comparator.comparingLong(work -> work.due));
 
@@ -47,9 +56,9 @@ public final class Lanes<W> {
   }
 
   /** A partition is ours from now on. */
-  public void assign(TopicPartition partition) {
-    revoke(List.of(partition));
-    assignments.put(partition, new Assignment<>(partition));
+  void assign(Assignment<W> assignment) {
+    revoke(List.of(assignment.partition));
+    assignments.put(assignment.partition, assignment);
   }
 
   /**
@@ -90,6 +99,8 @@ public final class Lanes<W> {
         assignment.fence = Assignment.NONE;
         assignment.live = false;
         ready.removeIf(work -> work.assignment == assignment);
+        alone.removeIf(work -> work.assignment == assignment);
+        sends.removeIf(work -> work.assignment == assignment);
         waiting.removeIf(work -> work.assignment == assignment);
         busy -= assignment.busy;
         assignment.addBusyTo(stale);
@@ -116,32 +127,58 @@ public final class Lanes<W> {
    * A record has come.
    *
    * @param key the ordering key, with {@code equals}; null for none
-   * @return whether it was taken. If not, it isn't in the books and so can't be committed: its
-   *     partition isn't ours, or closed, or stopped, or was past this offset before
+   * @return what it has become, with a turn once {@link #line} is called. Null if it wasn't taken:
+   *     then it isn't in the books and so can't be committed. Its partition isn't ours, or closed,
+   *     or stopped, or was past this offset before
    */
-  public boolean receive(
+  @Nullable Work<W> receive(
       TopicPartition partition, long offset, @Nullable Object key, int bytes, W payload) {
     Assignment<W> assignment = assignments.get(partition);
-    if (assignment == null || !takes(partition)) {
-      return false;
+    if (assignment == null || !takes(partition) || assignment.passOver(offset)) {
+      return null;
     }
-    Work<W> work = assignment.receive(offset, key, bytes, payload);
-    if (work == null) {
-      return false;
-    }
+    return assignment.receive(offset, key, bytes, payload);
+  }
+
+  /** Puts what was received at the end of its lane. */
+  void line(Work<W> work) {
     if (work.lane == null) {
-      ready.add(work);
-      return true;
+      addReady(work);
+      return;
     }
     ArrayDeque<Work<W>> queue = work.lane.queue;
     Work<W> before = queue.peekLast();
     queue.add(work);
     if (before == null) {
-      ready.add(work);
+      addReady(work);
     } else {
       before.await();
     }
-    return true;
+  }
+
+  /** Those before it in its lane have to run alone as well: without them it never gets its turn. */
+  void isolateLaneOf(Work<W> suspect) {
+    if (suspect.lane == null) {
+      return;
+    }
+    for (Work<W> work : suspect.lane.queue) {
+      if (work.step() == Work.Step.HANDLE) {
+        work.trouble().suspicion = Trouble.Suspicion.ALONE;
+        if (ready.remove(work)) {
+          alone.add(work);
+        }
+      }
+    }
+  }
+
+  private void addReady(Work<W> work) {
+    if (work.step() != Work.Step.HANDLE) {
+      sends.add(work);
+    } else if (isAlone(work)) {
+      alone.add(work);
+    } else {
+      ready.add(work);
+    }
   }
 
   /** Whether {@link #next} would give out something. */
@@ -150,12 +187,35 @@ public final class Lanes<W> {
   }
 
   /**
-   * Gives out the next request to be worked on. It must come back.
+   * Gives out the next request to be handled. It must come back.
    *
    * @throws java.util.NoSuchElementException if there is none
    */
   public Work<W> next() {
-    Work<W> work = ready.remove();
+    return give(ready.remove());
+  }
+
+  /** Whether {@link #nextAlone} would give out something. */
+  boolean hasAlone() {
+    return !alone.isEmpty();
+  }
+
+  /** Gives out the next request to be handled with nothing beside it. It must come back. */
+  Work<W> nextAlone() {
+    return give(alone.remove());
+  }
+
+  /** Whether {@link #nextSend} would give out something. */
+  boolean hasSend() {
+    return !sends.isEmpty();
+  }
+
+  /** Gives out the next request for which something has to be sent. It must come back. */
+  Work<W> nextSend() {
+    return give(sends.remove());
+  }
+
+  private Work<W> give(Work<W> work) {
     work.state = Work.State.BUSY;
     work.assignment.busy++;
     busy++;
@@ -177,7 +237,7 @@ public final class Lanes<W> {
     if (next == null) {
       work.assignment.lanes.remove(lane.key);
     } else if (work.assignment.admits(next)) {
-      ready.add(next);
+      addReady(next);
     }
   }
 
@@ -214,8 +274,28 @@ public final class Lanes<W> {
     if (failed && !work.assignment.isOpen()) {
       leaveBehind(work);
     } else if (work.assignment.admits(work)) {
-      ready.addFirst(work);
+      if (work.step() == Work.Step.HANDLE && !isAlone(work)) {
+        ready.addFirst(work);
+      } else {
+        addReady(work);
+      }
     }
+  }
+
+  /** Came back with its start recorded, and goes on to the handler before others. */
+  void recorded(Work<W> work) {
+    if (comesBack(work)) {
+      work.state = Work.State.QUEUED;
+      if (isAlone(work)) {
+        alone.add(work);
+      } else {
+        ready.addFirst(work);
+      }
+    }
+  }
+
+  private static boolean isAlone(Work<?> work) {
+    return work.trouble != null && work.trouble.suspicion == Trouble.Suspicion.ALONE;
   }
 
   /** It won't end here, so the commit won't pass it, and there is no use in starting later ones. */
@@ -227,6 +307,8 @@ public final class Lanes<W> {
 
   private void forgetWhatMayNotStart(Assignment<W> assignment) {
     ready.removeIf(work -> work.assignment == assignment && !assignment.admits(work));
+    alone.removeIf(work -> work.assignment == assignment && !assignment.admits(work));
+    sends.removeIf(work -> work.assignment == assignment && !assignment.admits(work));
     waiting.removeIf(work -> work.assignment == assignment && !work.started);
   }
 
@@ -238,7 +320,7 @@ public final class Lanes<W> {
       }
       waiting.remove();
       work.state = Work.State.QUEUED;
-      ready.add(work);
+      addReady(work);
     }
   }
 
@@ -252,12 +334,32 @@ public final class Lanes<W> {
   public CommitSnapshot snapshot() {
     CommitSnapshot snapshot = new CommitSnapshot();
     for (Assignment<W> assignment : assignments.values()) {
-      long offset = assignment.firstUnfinished();
-      if (offset > assignment.committed) {
-        snapshot.add(assignment, offset);
+      if (assignment.hasNews()) {
+        snapshot.add(assignment.entry());
       }
     }
     return snapshot;
+  }
+
+  /** The partitions' requests that hold their commits up, where there is one. */
+  List<Work<W>> oldest() {
+    List<Work<W>> oldest = new ArrayList<>();
+    for (Assignment<W> assignment : assignments.values()) {
+      Work<W> work = assignment.oldest();
+      if (work != null) {
+        oldest.add(work);
+      }
+    }
+    return oldest;
+  }
+
+  /** How many requests have been received and haven't ended. */
+  int unfinished() {
+    int sum = 0;
+    for (Assignment<W> assignment : assignments.values()) {
+      sum += assignment.unfinished;
+    }
+    return sum;
   }
 
   /** Kafka has taken the snapshot. */

@@ -24,9 +24,14 @@ public sealed interface LedgerEntry {
    */
   record Attempts(long offset, String id, int attempts, int crashes, Start start, String by)
       implements LedgerEntry {
+    /** The record key for a request. */
+    static String key(long offset) {
+      return "request/" + offset;
+    }
+
     @Override
     public String key() {
-      return "request/" + offset;
+      return key(offset);
     }
   }
 

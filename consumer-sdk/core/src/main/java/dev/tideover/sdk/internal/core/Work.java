@@ -13,6 +13,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Work<W> {
 
+  /** What a worker has to do for it. */
+  public enum Step {
+    /** Call the handler. */
+    HANDLE,
+    /** Append {@link Work#entry} to the ledger, and report {@link Core#recorded}. */
+    RECORD,
+    /** Append it to the dead-letter topic, then tell the client if that is possible. */
+    BURY,
+    /** Append its reply to the reply topic. */
+    REPLY
+  }
+
   /** Where it stands; the only ways are the arrows. */
   enum State {
     /** Not started: its turn will come. */
@@ -38,7 +50,34 @@ public final class Work<W> {
   long due;
 
   private @Nullable W payload;
+
   private volatile boolean awaited;
+
+  /** Written by its holder: the owner, or the worker who has it. */
+  private Step step = Step.HANDLE;
+
+  /** Failed attempts that count. Written by the owner. */
+  int attempts;
+
+  /** Null for most. Owned by the owner. */
+  @Nullable Trouble trouble;
+
+  private volatile long handlerSince;
+
+  /** How long the handler has run; written by the worker before it reports. */
+  private long handlerNanos;
+
+  /** Whether its handler was interrupted because it had run out of time. */
+  volatile boolean timedOut;
+
+  /** Whether another thread has taken the place of the one that its handler is in. */
+  boolean abandoned;
+
+  /** Of its last start, for the {@link Breaker}. */
+  int ticket = -1;
+
+  /** Of the task that it was last given out with; null for one that calls no handler. */
+  Permits.@Nullable Permit permit;
 
   /**
    * Whether its handling has begun. Written by whoever has the work; the owner looks when it closes
@@ -52,6 +91,19 @@ public final class Work<W> {
     this.lane = lane;
     this.bytes = bytes;
     this.payload = payload;
+  }
+
+  /** One whose request has ended before it was received here. */
+  static <W> Work<W> ended(Assignment<W> assignment, long offset) {
+    return new Work<>(assignment, offset);
+  }
+
+  private Work(Assignment<W> assignment, long offset) {
+    this.assignment = assignment;
+    this.offset = offset;
+    this.lane = null;
+    this.bytes = 0;
+    this.state = State.TERMINAL;
   }
 
   /** What was given to {@link Lanes#receive}. Gone once it has ended. */
@@ -83,6 +135,78 @@ public final class Work<W> {
   /** Whether another request waits for the end of this one. Any thread. */
   public boolean awaited() {
     return awaited;
+  }
+
+  /** What to do for it. Its holder. */
+  public Step step() {
+    return step;
+  }
+
+  /** Its holder: what is to be done next. */
+  public void step(Step next) {
+    step = next;
+  }
+
+  /** How many attempts have failed so far. Any thread, while the work is its own. */
+  public int attempts() {
+    return attempts;
+  }
+
+  /** What to append to the ledger. For a worker with {@link Step#RECORD}. */
+  public LedgerEntry entry() {
+    return Objects.requireNonNull(Objects.requireNonNull(trouble).entry);
+  }
+
+  /** Whether {@link #entry} is to be taken out of the ledger instead. */
+  public boolean erases() {
+    return trouble != null && trouble.after == Trouble.After.FREE;
+  }
+
+  /** A worker: the handler begins. */
+  public void enterHandler(long now) {
+    handlerSince = now == 0 ? 1 : now;
+  }
+
+  /** A worker: the handler has ended. */
+  public void leaveHandler(long now) {
+    handlerNanos = Math.max(1, now - handlerSince);
+    handlerSince = 0;
+  }
+
+  /** Since when its handler runs; 0 if it doesn't. Any thread. */
+  long handlerSince() {
+    return handlerSince;
+  }
+
+  /** How long its handler has run since the owner last asked; 0 if it hasn't. Owner. */
+  long takeHandlerNanos() {
+    long nanos = handlerNanos;
+    handlerNanos = 0;
+    return nanos;
+  }
+
+  /** Whether its handler was interrupted for having run out of time. Its holder. */
+  public boolean timedOut() {
+    return timedOut;
+  }
+
+  /** Of the task that it is given out with; null for one that calls no handler. A worker. */
+  public Permits.@Nullable Permit permit() {
+    return permit;
+  }
+
+  /** Whether its partition was taken away. Owner. */
+  boolean isStale() {
+    return !assignment.live;
+  }
+
+  Trouble trouble() {
+    Trouble present = trouble;
+    if (present == null) {
+      present = new Trouble();
+      trouble = present;
+    }
+    return present;
   }
 
   /** The partition it came from. */

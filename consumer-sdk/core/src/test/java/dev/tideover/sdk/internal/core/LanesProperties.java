@@ -105,9 +105,11 @@ class LanesProperties {
       }
       Entry entry = logs.get(p).ceilingEntry(position[p]).getValue();
       Object key = entry.key() == 0 ? null : "key" + entry.key();
-      boolean taken = lanes.receive(partition(p), entry.offset(), key, 1 + choice % 50, entry);
+      Work<Entry> work = lanes.receive(partition(p), entry.offset(), key, 1 + choice % 50, entry);
+      boolean taken = work != null;
       assertThat(taken).isEqualTo(held.contains(p) && !closed[p]);
-      if (taken) {
+      if (work != null) {
+        lanes.line(work);
         position[p] = entry.offset() + 1;
         received.get(p).add(entry);
       }
@@ -210,8 +212,7 @@ class LanesProperties {
 
     private void commit() {
       CommitSnapshot snapshot = lanes.snapshot();
-      snapshot
-          .offsets()
+      LanesTest.offsets(snapshot)
           .forEach(
               (partition, offset) -> {
                 assertThat(offset).isGreaterThanOrEqualTo(committed[partition.partition()]);
@@ -233,7 +234,7 @@ class LanesProperties {
 
     private void rebalance(int p, int choice) {
       if (!held.contains(p)) {
-        lanes.assign(partition(p));
+        lanes.assign(new Assignment<>(partition(p), Inheritance.NOTHING));
         held.add(p);
         closed[p] = false;
         leftBehind[p] = false;
@@ -282,9 +283,7 @@ class LanesProperties {
 
     private void check() {
       assertThat(lanes.busy()).isEqualTo(out.size());
-      lanes
-          .snapshot()
-          .offsets()
+      LanesTest.offsets(lanes.snapshot())
           .forEach(
               (partition, offset) ->
                   assertThat(ended)

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
@@ -12,7 +14,7 @@ class LanesTest {
 
   @Test
   void aStoppedPartitionThatWasFullWaitsForNoRoom() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     for (int offset = 0; offset < 4; offset++) {
       receive(P0, offset, null);
     }
@@ -31,7 +33,7 @@ class LanesTest {
 
   @Test
   void requestsWithoutAKeyAllComeOutAtOnce() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     receive(P0, 1, null);
 
@@ -40,7 +42,7 @@ class LanesTest {
 
   @Test
   void theSecondOfAKeyWaitsForTheEndOfTheFirst() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     receive(P0, 1, "k");
     receive(P0, 2, "other");
@@ -55,8 +57,8 @@ class LanesTest {
 
   @Test
   void theSameKeyInTwoPartitionsIsTwoLanes() {
-    lanes.assign(P0);
-    lanes.assign(P1);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
+    lanes.assign(new Assignment<>(P1, Inheritance.NOTHING));
     receive(P0, 0, "k");
     receive(P1, 0, "k");
 
@@ -65,7 +67,7 @@ class LanesTest {
 
   @Test
   void aRetryKeepsItsPlaceAndItsTime() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     receive(P0, 1, "k");
     Work<String> head = lanes.next();
@@ -82,24 +84,24 @@ class LanesTest {
 
   @Test
   void onlyTheFinishedPrefixIsCommitted() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 5, null);
     receive(P0, 6, null);
     receive(P0, 9, null);
     List<Work<String>> out = drainNext();
-    assertThat(lanes.snapshot().offsets()).containsExactlyEntriesOf(java.util.Map.of(P0, 5L));
+    assertThat(offsets(lanes.snapshot())).containsExactlyEntriesOf(Map.of(P0, 5L));
 
     lanes.end(out.get(1));
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(5);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(5);
     lanes.end(out.get(0));
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(9);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(9);
     lanes.end(out.get(2));
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(10);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(10);
   }
 
   @Test
   void nothingIsCommittedBeforeSomethingWasReceivedNorTwice() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     assertThat(lanes.snapshot().isEmpty()).isTrue();
     receive(P0, 0, null);
     lanes.end(lanes.next());
@@ -111,29 +113,29 @@ class LanesTest {
 
   @Test
   void whatWasOutWhenItsPartitionWasTakenChangesNothing() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     Work<String> stale = lanes.next();
     assertThat(lanes.revoke(List.of(P0))).containsExactly(stale);
     assertThat(stale.tryStart()).isFalse();
     assertThat(lanes.busy()).isZero();
 
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     lanes.end(stale);
     lanes.again(stale, 0, true);
     lanes.giveBack(stale);
 
-    assertThat(lanes.snapshot().offsets().get(P0)).isZero();
+    assertThat(offsets(lanes.snapshot()).get(P0)).isZero();
     Work<String> fresh = lanes.next();
     assertThat(fresh).isNotSameAs(stale);
     lanes.end(fresh);
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(1);
   }
 
   @Test
   void aClosedPartitionStartsNothingButStillEndsWhatIsOut() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     receive(P0, 1, "k");
     receive(P0, 2, null);
@@ -151,12 +153,12 @@ class LanesTest {
     lanes.end(out);
     assertThat(lanes.hasNext()).isFalse();
     assertThat(lanes.drained(List.of(P0))).isTrue();
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(1);
   }
 
   @Test
   void aClosedPartitionFinishesWhatTheCommitOfTheFinishedNeeds() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, "k");
     receive(P0, 1, "k");
     receive(P0, 2, null);
@@ -176,12 +178,12 @@ class LanesTest {
 
     assertThat(lanes.hasNext()).isFalse();
     assertThat(lanes.drained(List.of(P0))).isTrue();
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(3);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(3);
   }
 
   @Test
   void whatFailsWhileItsPartitionClosesIsLeftBehindAndNothingBehindItStarts() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     for (int i = 0; i < 4; i++) {
       receive(P0, i, "k" + i / 2);
     }
@@ -195,12 +197,12 @@ class LanesTest {
 
     assertThat(lanes.hasNext()).isFalse();
     assertThat(lanes.drained(List.of(P0))).isTrue();
-    assertThat(lanes.snapshot().offsets().get(P0)).isZero();
+    assertThat(offsets(lanes.snapshot()).get(P0)).isZero();
   }
 
   @Test
   void aReplyThatHasToBeSentAgainIsSentThoughItsPartitionCloses() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     Work<String> work = lanes.next();
     assertThat(work.tryStart()).isTrue();
@@ -217,7 +219,7 @@ class LanesTest {
 
   @Test
   void aRequestThatWaitsForItsNextAttemptIsNotWaitedForByAClose() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     receive(P0, 1, null);
     Work<String> failed = lanes.next();
@@ -233,20 +235,20 @@ class LanesTest {
 
   @Test
   void aStoppedPartitionFinishesWhatItHasAndCommitsUpToTheStop() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     lanes.stop(P0);
 
     assertThat(lanes.takes(P0)).isFalse();
     assertThat(receive(P0, 1, null)).isFalse();
     lanes.end(lanes.next());
-    assertThat(lanes.snapshot().offsets().get(P0)).isEqualTo(1);
+    assertThat(offsets(lanes.snapshot()).get(P0)).isEqualTo(1);
     assertThat(lanes.stopped()).containsExactly(P0);
   }
 
   @Test
   void aFullWindowPausesAndOpensAgainAtHalf() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     for (int i = 0; i < 4; i++) {
       receive(P0, i, null);
     }
@@ -263,8 +265,8 @@ class LanesTest {
 
   @Test
   void theWindowCountsBytesToo() {
-    lanes.assign(P0);
-    lanes.receive(P0, 0, null, 1_000, "0");
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
+    lanes.line(lanes.receive(P0, 0, null, 1_000, "0"));
     assertThat(lanes.filled()).containsExactly(P0);
 
     lanes.end(lanes.next());
@@ -273,7 +275,7 @@ class LanesTest {
 
   @Test
   void manyFinishedBehindOneUnfinishedFillTheWindow() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     Work<String> stuck = lanes.next();
     for (int i = 1; i < 8; i++) {
@@ -288,16 +290,16 @@ class LanesTest {
 
   @Test
   void severalPartitionsShareTheBytes() {
-    lanes.assign(P0);
-    lanes.assign(P1);
-    lanes.receive(P0, 0, null, 500, "0");
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
+    lanes.assign(new Assignment<>(P1, Inheritance.NOTHING));
+    lanes.line(lanes.receive(P0, 0, null, 500, "0"));
 
     assertThat(lanes.filled()).containsExactly(P0);
   }
 
   @Test
   void anOffsetSeenBeforeIsNotTakenTwice() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     assertThat(receive(P0, 7, null)).isTrue();
     assertThat(receive(P0, 7, null)).isFalse();
     assertThat(receive(P0, 6, null)).isFalse();
@@ -305,7 +307,7 @@ class LanesTest {
 
   @Test
   void workThatIsNotOutCantComeBack() {
-    lanes.assign(P0);
+    lanes.assign(new Assignment<>(P0, Inheritance.NOTHING));
     receive(P0, 0, null);
     Work<String> work = lanes.next();
     lanes.end(work);
@@ -316,7 +318,17 @@ class LanesTest {
   }
 
   private boolean receive(TopicPartition partition, long offset, String key) {
-    return lanes.receive(partition, offset, key, 1, Long.toString(offset));
+    Work<String> work = lanes.receive(partition, offset, key, 1, Long.toString(offset));
+    if (work != null) {
+      lanes.line(work);
+    }
+    return work != null;
+  }
+
+  static Map<TopicPartition, Long> offsets(CommitSnapshot snapshot) {
+    Map<TopicPartition, Long> offsets = new HashMap<>();
+    snapshot.entries().forEach(entry -> offsets.put(entry.partition(), entry.offset()));
+    return offsets;
   }
 
   private List<Work<String>> drainNext() {

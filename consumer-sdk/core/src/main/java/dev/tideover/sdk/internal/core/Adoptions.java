@@ -1,0 +1,105 @@
+package dev.tideover.sdk.internal.core;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Partitions that the group has given and that no request is started of yet: first they have to be
+ * found out about, then Kafka has to know that somebody has them. And those that must not be read.
+ * Part of {@link Core}, with the same owner.
+ */
+final class Adoptions<W> {
+
+  private final Policy policy;
+  private final Effects<W> effects;
+
+  /** Not found out about yet. Each adoption has its number. */
+  private final Map<TopicPartition, Long> unknown = new HashMap<>();
+
+  /** Found out about, and not marked as held yet. */
+  private final Map<TopicPartition, Assignment<W>> unmarked = new LinkedHashMap<>();
+
+  private final Set<TopicPartition> refused = new HashSet<>();
+
+  private long adoptions;
+
+  Adoptions(Policy policy, Effects<W> effects) {
+    this.policy = policy;
+    this.effects = effects;
+  }
+
+  void begin(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      unknown.put(partition, ++adoptions);
+      effects.adopt(partition, adoptions);
+    }
+  }
+
+  void found(TopicPartition partition, long number, Adoption found) {
+    if (!Objects.equals(unknown.get(partition), number)) {
+      return; // taken away meanwhile
+    }
+    Inheritance inheritance = Inheritance.of(found, policy.incarnation());
+    String refusal = inheritance.refusal();
+    if (refusal != null) {
+      refuse(partition, number, refusal);
+      return;
+    }
+    unknown.remove(partition);
+    if (inheritance.first() && policy.ledger()) {
+      effects.note(partition, new LedgerEntry.Begun(inheritance.topicId()));
+    }
+    effects.seek(partition, inheritance.offset());
+    unmarked.put(partition, new Assignment<>(partition, inheritance));
+  }
+
+  void refuse(TopicPartition partition, long number, String diagnosis) {
+    if (unknown.remove(partition, number)) {
+      refused.add(partition);
+      effects.stopped(partition, diagnosis);
+    }
+  }
+
+  /** Those that a commit has to mark. */
+  boolean anyUnmarked() {
+    return !unmarked.isEmpty();
+  }
+
+  void addTo(CommitSnapshot snapshot) {
+    unmarked.values().forEach(assignment -> snapshot.add(assignment.entry()));
+  }
+
+  /** Those that are marked by now, and may be worked on. */
+  List<Assignment<W>> marked() {
+    List<Assignment<W>> marked = new ArrayList<>();
+    for (Assignment<W> assignment : unmarked.values()) {
+      if (assignment.isMarked()) {
+        marked.add(assignment);
+      }
+    }
+    marked.forEach(assignment -> unmarked.remove(assignment.partition));
+    return marked;
+  }
+
+  void forget(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      if (unknown.remove(partition) != null) {
+        effects.abandonAdoption(partition);
+      }
+      unmarked.remove(partition);
+      refused.remove(partition);
+    }
+  }
+
+  Collection<TopicPartition> refused() {
+    return refused;
+  }
+}

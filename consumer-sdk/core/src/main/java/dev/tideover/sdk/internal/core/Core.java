@@ -1,0 +1,596 @@
+package dev.tideover.sdk.internal.core;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All that the engine decides. Events come as calls, with the time in nanoseconds where it matters;
+ * what they lead to goes out through {@link Effects}. One thread owns it; it has none itself, and
+ * no clock, and does no I/O, so a simulator can drive it through any schedule.
+ *
+ * <p>A partition's way: {@link #assigned}, {@link #adopted}, a first {@link #committed} which says
+ * that somebody has it, then {@link #received}; {@link #close} and {@link #revoke} in the end, or
+ * only the latter if it was lost.
+ *
+ * <p>A request's way: {@link #received}, {@link Effects#begin}, and exactly one of {@link #ended},
+ * {@link #failed}, {@link #again}, {@link #givenBack} and {@link #recorded} for each {@code begin}.
+ *
+ * @param <W> what the caller keeps with a request
+ */
+public class Core<W> {
+
+  private static final long INFRASTRUCTURE_PAUSE = 500_000_000L;
+  private static final long MAX_INFRASTRUCTURE_PAUSE = 5_000_000_000L;
+
+  /** Crashes alone that make a dead letter. */
+  private static final int MOST_CRASHES = 2;
+
+  /** Ordering keys of one partition that can be parked. */
+  private static final int MOST_PARKED = 10_000;
+
+  private final Policy policy;
+  private final Effects<W> effects;
+  private final Lanes<W> lanes;
+  private final Adoptions<W> adoptions;
+  private final Pace pace;
+  private final Breaker breaker = new Breaker();
+  private final Permits permits = new Permits();
+
+  private final Watchdog<W> watchdog;
+  private final Commits commits;
+
+  /** The one that runs alone, from its start to the end of its handler. */
+  private @Nullable Work<W> aloneOut;
+
+  private boolean draining;
+
+  /** Begins without any partition. */
+  public Core(Policy policy, Limits limits, Effects<W> effects, long now) {
+    this(policy, new Lanes<>(limits), effects, now);
+  }
+
+  Core(Policy policy, Lanes<W> lanes, Effects<W> effects, long now) {
+    this.policy = policy;
+    this.effects = effects;
+    this.lanes = lanes;
+    this.adoptions = new Adoptions<>(policy, effects);
+    this.pace = new Pace(policy.concurrency(), now);
+    this.watchdog = new Watchdog<>(policy, effects, now);
+    this.commits = new Commits(now);
+  }
+
+  // ---- Partitions come and go.
+
+  /** The group has given these partitions. */
+  public void assigned(Collection<TopicPartition> partitions, long now) {
+    revoke(partitions, now);
+    effects.pause(partitions);
+    if (!draining) {
+      adoptions.begin(partitions);
+    }
+  }
+
+  /**
+   * A partition has been found out about.
+   *
+   * @param number as given to {@link Effects#adopt}
+   */
+  public void adopted(TopicPartition partition, long number, Adoption found) {
+    adoptions.found(partition, number, found);
+  }
+
+  /** A partition can't be found out about, and trying again would be in vain. */
+  public void notAdopted(TopicPartition partition, long number, String diagnosis) {
+    adoptions.refuse(partition, number, diagnosis);
+  }
+
+  /**
+   * These partitions are about to be given up: starts nothing more of them but what has to end so
+   * that what has ended can be committed.
+   */
+  public void close(Collection<TopicPartition> partitions) {
+    lanes.close(partitions);
+  }
+
+  /** All of them are about to be given up, for good. */
+  public void drain() {
+    draining = true;
+    lanes.close(lanes.partitions());
+  }
+
+  /** Whether all of these partitions are closed and as far as they get. */
+  public boolean drained(Collection<TopicPartition> partitions) {
+    return lanes.drained(partitions);
+  }
+
+  /**
+   * These partitions are no longer ours.
+   *
+   * @return how many requests are under way in them still
+   */
+  public int revoke(Collection<TopicPartition> partitions, long now) {
+    adoptions.forget(partitions);
+    List<Work<W>> stale = lanes.revoke(partitions);
+    for (Work<W> work : stale) {
+      work.trouble().interruptedAt = now;
+      effects.interrupt(work, true);
+      if (work == aloneOut) {
+        aloneOut = null;
+      }
+      breaker.lost(work.ticket, now);
+    }
+    return stale.size();
+  }
+
+  /** What comes next in this partition can't be read: it stops, and what it has goes on. */
+  public void stop(TopicPartition partition, String diagnosis) {
+    lanes.stop(partition);
+    effects.pause(List.of(partition));
+    effects.stopped(partition, diagnosis);
+  }
+
+  /** The topic isn't the one it was: nothing more of it is read. */
+  public void stopAll(String diagnosis) {
+    for (TopicPartition partition : lanes.partitions()) {
+      stop(partition, diagnosis);
+    }
+  }
+
+  /** The partitions whose requests are handled. */
+  public List<TopicPartition> partitions() {
+    return lanes.partitions();
+  }
+
+  /** The partitions that the group has given and that aren't read, for a human to look at. */
+  public List<TopicPartition> stopped() {
+    List<TopicPartition> stopped = new ArrayList<>(lanes.stopped());
+    stopped.addAll(adoptions.refused());
+    return stopped;
+  }
+
+  // ---- Requests come.
+
+  /** Whether records of this partition are taken. */
+  public boolean takes(TopicPartition partition) {
+    return lanes.takes(partition);
+  }
+
+  /**
+   * A record has come.
+   *
+   * @param key requests with equal ones are handled one at a time; null for none
+   * @param step where it begins: {@code HANDLE}, or {@code BURY} for one that can't be handled
+   */
+  public void received(
+      TopicPartition partition,
+      long offset,
+      @Nullable Object key,
+      int bytes,
+      W payload,
+      Work.Step step) {
+    Work<W> work = lanes.receive(partition, offset, key, bytes, payload);
+    if (work == null) {
+      return;
+    }
+    work.step(step);
+    if (step == Work.Step.HANDLE) {
+      recall(work);
+    } else {
+      work.trouble().dead = true;
+    }
+    lanes.line(work);
+    if (suspicion(work) == Trouble.Suspicion.ALONE) {
+      lanes.isolateLaneOf(work);
+    }
+  }
+
+  /** What is known of it from before. */
+  private void recall(Work<W> work) {
+    Inheritance inheritance = work.assignment.inheritance;
+    if (policy.ledger() && work.offset < inheritance.suspectsEnd()) {
+      work.trouble().suspicion = Trouble.Suspicion.SHARED;
+    }
+    Inheritance.Remembered known = inheritance.remembered().get(work.offset);
+    if (known == null || !known.id().equals(effects.idOf(work.payload()))) {
+      return;
+    }
+    Trouble trouble = work.trouble();
+    work.attempts = known.attempts();
+    trouble.inLedger = true;
+    trouble.crashes = known.crashes();
+    if (known.crashes() >= MOST_CRASHES) {
+      bury(
+          work,
+          "crash-loop",
+          known.crashes() + " times an instance has ended while this request ran alone in it");
+    } else if (known.openStart()) {
+      trouble.suspicion = Trouble.Suspicion.ALONE;
+    }
+  }
+
+  private static Trouble.Suspicion suspicion(Work<?> work) {
+    return work.trouble == null ? Trouble.Suspicion.NONE : work.trouble.suspicion;
+  }
+
+  // ---- Requests are given to workers.
+
+  /** Gives to the workers what may be started now. */
+  public void start(long now) {
+    watchdog.look(now);
+    pace.tick(now);
+    lanes.tick(now);
+    while (lanes.hasSend()) {
+      begin(lanes.nextSend(), null);
+    }
+    if (lanes.hasAlone() || aloneOut != null) {
+      startAlone(now);
+      return;
+    }
+    while (lanes.hasNext() && permits.inUse() < allowance() && breaker.mayStart(now)) {
+      handle(lanes.next(), now);
+    }
+  }
+
+  private int allowance() {
+    int limit = pace.limit();
+    return limit >= policy.concurrency() ? limit + policy.surplus() : limit;
+  }
+
+  /** With nothing beside it, so that a crash tells which one it was. */
+  private void startAlone(long now) {
+    if (aloneOut == null && permits.inUse() == 0 && breaker.mayStart(now)) {
+      Work<W> work = lanes.nextAlone();
+      aloneOut = work;
+      handle(work, now);
+    }
+  }
+
+  private void handle(Work<W> work, long now) {
+    work.ticket = breaker.started(now);
+    String blocker = blockerOf(work);
+    if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
+      breaker.lost(work.ticket, now);
+      bury(work, "parked", "request " + blocker + " with the same ordering key has failed");
+      begin(work, null);
+      return;
+    }
+    Trouble.Suspicion suspicion = suspicion(work);
+    if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded) {
+      LedgerEntry.Start start =
+          suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
+      record(work, Trouble.After.HANDLE, attempts(work, start));
+    }
+    begin(work, permits.take());
+  }
+
+  private void begin(Work<W> work, Permits.@Nullable Permit permit) {
+    work.permit = permit;
+    if (permit != null) {
+      watchdog.begun(work);
+    }
+    effects.begin(work);
+  }
+
+  private @Nullable String blockerOf(Work<W> work) {
+    Lane<W> lane = work.lane;
+    return lane == null || work.assignment.parked.isEmpty()
+        ? null
+        : work.assignment.parked.get(lane.key.toString());
+  }
+
+  private void bury(Work<W> work, String reason, String error) {
+    work.trouble().dead = true;
+    work.step(Work.Step.BURY);
+    effects.bury(work.payload(), reason, error);
+  }
+
+  private void record(Work<W> work, Trouble.After after, LedgerEntry entry) {
+    Trouble trouble = work.trouble();
+    trouble.after = after;
+    trouble.entry = entry;
+    trouble.inLedger |= entry instanceof LedgerEntry.Attempts;
+    work.step(Work.Step.RECORD);
+  }
+
+  private LedgerEntry attempts(Work<W> work, LedgerEntry.Start start) {
+    return new LedgerEntry.Attempts(
+        work.offset,
+        Objects.requireNonNull(effects.idOf(work.payload())),
+        work.attempts,
+        work.trouble().crashes,
+        start,
+        policy.incarnation());
+  }
+
+  // ---- Requests come back.
+
+  /** Kafka has acknowledged what it ended with. */
+  public void ended(Work<W> work, long now) {
+    cameBack(work);
+    long nanos = work.takeHandlerNanos();
+    if (nanos > 0) {
+      pace.sample(now, nanos, permits.inUse(), false);
+      works(work, now);
+    } else {
+      breaker.lost(work.ticket, now);
+    }
+    if (!work.isStale() && frees(work)) {
+      record(
+          work,
+          Trouble.After.FREE,
+          new LedgerEntry.Parked(
+              Objects.requireNonNull(work.lane).key.toString(),
+              Objects.requireNonNull(blockerOf(work))));
+      begin(work, null);
+      return;
+    }
+    end(work);
+  }
+
+  private void end(Work<W> work) {
+    commits.completed();
+    if (!work.isStale() && work.trouble != null && work.trouble.inLedger) {
+      effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
+    }
+    lanes.end(work);
+  }
+
+  /** Whether it is the failed one of a parked key, and has been handled after all. */
+  private boolean frees(Work<W> work) {
+    String blocker = blockerOf(work);
+    return blocker != null
+        && (work.trouble == null || !work.trouble.dead)
+        && blocker.equals(effects.idOf(work.payload()));
+  }
+
+  /**
+   * Its handler has failed.
+   *
+   * @param pause until the next attempt, in nanoseconds, as the handler wants it; negative for not
+   *     said
+   * @param what happened, for people
+   */
+  public void failed(Work<W> work, Fault fault, long pause, String what, long now) {
+    cameBack(work);
+    long nanos = work.takeHandlerNanos();
+    if (nanos > 0) {
+      pace.sample(now, nanos, permits.inUse(), true);
+    }
+    if (fault.isInfrastructure()) {
+      worksNot(work, fault, what, now);
+    } else {
+      works(work, now);
+    }
+    if (work.isStale() || work.closing() && fault != Fault.REJECTED) {
+      // It failed while the service shuts down or the partition moves: pools and files may be
+      // closed already. That is no fault of the request's and costs it no attempt.
+      lanes.giveBack(work);
+      return;
+    }
+    if (work.trouble != null) {
+      // It has come back in good order, so it isn't what brings instances down.
+      work.trouble.suspicion = Trouble.Suspicion.NONE;
+      work.trouble.recorded = false;
+    }
+    if (fault.isInfrastructure()) {
+      int faults = work.trouble().infrastructureFaults++;
+      lanes.again(work, now + infrastructurePause(faults), true);
+      return;
+    }
+    if (parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
+      // Neither parked nor continued: so many keys are no exception any more, but an outage.
+      lanes.again(work, now + MAX_INFRASTRUCTURE_PAUSE, true);
+      return;
+    }
+    work.attempts++;
+    if (fault == Fault.REJECTED || work.attempts >= policy.attempts()) {
+      bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
+      park(work);
+      begin(work, null);
+    } else {
+      wait(work, now + (pause >= 0 ? pause : policy.pauses().after(work.attempts)));
+    }
+  }
+
+  private void park(Work<W> work) {
+    Lane<W> lane = work.lane;
+    if (lane != null && parks(work)) {
+      String id = Objects.requireNonNull(effects.idOf(work.payload()));
+      record(work, Trouble.After.PARK, new LedgerEntry.Parked(lane.key.toString(), id));
+    }
+  }
+
+  private boolean parks(Work<W> work) {
+    return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
+  }
+
+  private void wait(Work<W> work, long due) {
+    if (policy.ledger()) {
+      record(work, Trouble.After.WAIT, attempts(work, LedgerEntry.Start.NONE));
+      work.trouble().due = due;
+      begin(work, null);
+    } else {
+      lanes.again(work, due, true);
+    }
+  }
+
+  private static long infrastructurePause(int faults) {
+    return Math.min(MAX_INFRASTRUCTURE_PAUSE, INFRASTRUCTURE_PAUSE << Math.min(faults, 10));
+  }
+
+  /** Kafka has acknowledged its entry in the ledger. */
+  public void recorded(Work<W> work, long now) {
+    boolean wasAlone = work == aloneOut;
+    cameBack(work);
+    if (work.isStale()) {
+      lanes.giveBack(work);
+      return;
+    }
+    Trouble trouble = work.trouble();
+    switch (trouble.after) {
+      case HANDLE -> {
+        trouble.recorded = true;
+        work.step(Work.Step.HANDLE);
+        if (wasAlone) {
+          aloneOut = work;
+        }
+        if (wasAlone || breaker.state() == Breaker.State.PROBING || permits.inUse() < allowance()) {
+          begin(work, permits.take());
+        } else {
+          lanes.recorded(work);
+        }
+      }
+      case WAIT -> {
+        work.step(Work.Step.HANDLE);
+        lanes.again(work, trouble.due, true);
+      }
+      case PARK -> {
+        LedgerEntry.Parked parked = (LedgerEntry.Parked) work.entry();
+        work.assignment.parked.put(parked.orderingKey(), parked.blockerId());
+        work.step(Work.Step.BURY);
+        begin(work, null);
+      }
+      case FREE -> {
+        work.assignment.parked.remove(((LedgerEntry.Parked) work.entry()).orderingKey());
+        end(work);
+      }
+    }
+  }
+
+  /** Something has to be sent for it, again or next; no sooner than after the pause. */
+  public void again(Work<W> work, long pause, long now) {
+    if (work.step() != Work.Step.RECORD || work.isStale()) {
+      cameBack(work);
+    }
+    lanes.again(work, now + pause, work.step() == Work.Step.HANDLE);
+  }
+
+  /** It came back without having been begun, or was given up. */
+  public void givenBack(Work<W> work, long now) {
+    cameBack(work);
+    breaker.lost(work.ticket, now);
+    lanes.giveBack(work);
+  }
+
+  private void cameBack(Work<W> work) {
+    watchdog.cameBack(work);
+    if (work == aloneOut) {
+      aloneOut = null;
+    }
+  }
+
+  // ---- The infrastructure.
+
+  private void works(Work<W> work, long now) {
+    boolean wasClosed = breaker.state() == Breaker.State.CLOSED;
+    breaker.success(work.ticket);
+    if (!wasClosed && breaker.state() == Breaker.State.CLOSED) {
+      pace.restart(now);
+      effects.resumed();
+    }
+  }
+
+  private void worksNot(Work<W> work, Fault fault, String what, long now) {
+    boolean wasClosed = breaker.state() == Breaker.State.CLOSED;
+    breaker.fault(work.ticket, fault == Fault.HOLD, now);
+    if (wasClosed && breaker.state() != Breaker.State.CLOSED) {
+      effects.held(what);
+    }
+  }
+
+  // ---- The consumer.
+
+  /** Pauses the partitions whose window is full, and resumes those that have room again. */
+  public void flow() {
+    List<TopicPartition> filled = lanes.filled();
+    if (!filled.isEmpty()) {
+      effects.pause(filled);
+    }
+    List<TopicPartition> emptied = lanes.emptied();
+    if (!emptied.isEmpty() && !draining) {
+      effects.resume(emptied);
+    }
+  }
+
+  /** Whether some partition waits for room in its window. */
+  public boolean anyFull() {
+    return lanes.anyFull();
+  }
+
+  /** Begins a commit if it is time for one. */
+  public void commit(long now) {
+    if (commits.isDue(adoptions.anyUnmarked(), now)) {
+      CommitSnapshot snapshot = snapshot();
+      commits.begin(!snapshot.isEmpty(), now);
+      if (!snapshot.isEmpty()) {
+        effects.commit(snapshot);
+      }
+    }
+  }
+
+  /** What would be committed now. */
+  public CommitSnapshot snapshot() {
+    CommitSnapshot snapshot = lanes.snapshot();
+    adoptions.addTo(snapshot);
+    return snapshot;
+  }
+
+  /**
+   * How a commit has ended.
+   *
+   * @param done whether Kafka has it
+   */
+  public void committed(CommitSnapshot snapshot, boolean done, long now) {
+    commits.ended(done, now);
+    if (!done) {
+      return;
+    }
+    lanes.committed(snapshot);
+    List<TopicPartition> marked = new ArrayList<>();
+    for (Assignment<W> assignment : adoptions.marked()) {
+      lanes.assign(assignment);
+      marked.add(assignment.partition);
+    }
+    if (!marked.isEmpty() && !draining) {
+      effects.resume(marked);
+      effects.opened(marked);
+    }
+  }
+
+  /** For whom the owner may be woken; see {@link Permits}. Before it polls. */
+  public void beforePoll() {
+    int wakeAt = -1;
+    if (lanes.hasAlone()) {
+      wakeAt = aloneOut == null ? 0 : -1;
+    } else if (lanes.hasNext() && aloneOut == null && breaker.state() == Breaker.State.CLOSED) {
+      int allowance = allowance();
+      wakeAt = allowance - Math.max(1, policy.surplus() == 0 ? 1 : allowance / 4);
+    }
+    permits.wakeAt(wakeAt);
+  }
+
+  /** The permits, for the workers. */
+  public Permits permits() {
+    return permits;
+  }
+
+  /** How long until time alone gives {@link #start} something to do. */
+  public long untilNextStart(long now) {
+    long probe = lanes.hasNext() || lanes.hasAlone() ? breaker.untilProbe(now) : Long.MAX_VALUE;
+    return Math.min(probe, lanes.untilNextTick(now));
+  }
+
+  /** Whether nothing is under way and nothing waits for a commit. */
+  public boolean isQuiet() {
+    return lanes.busy() == 0 && !commits.anyCompletions() && !adoptions.anyUnmarked();
+  }
+
+  /** Whether requests wait for a free worker. */
+  public boolean anyReady() {
+    return lanes.hasNext() || lanes.hasAlone();
+  }
+}

@@ -1,0 +1,67 @@
+package dev.tideover.sdk.internal.core;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * How many tasks that may call the handler are with the workers. A permit belongs to a task, not to
+ * a request: the owner thread takes it for the task, and whoever is first gives it back, the task
+ * when it ends or the owner when it has given the task up. So a thread that becomes free needn't
+ * wait for the owner, and work that has become stale can't keep a permit.
+ */
+public final class Permits {
+
+  private static final int NOBODY_WAITS = -1;
+
+  private final AtomicInteger inUse = new AtomicInteger();
+
+  /** At which number of permits in use the owner has something to start. */
+  private volatile int wakeAt = NOBODY_WAITS;
+
+  Permits() {}
+
+  /** The permit of one task. */
+  public final class Permit {
+
+    private final AtomicBoolean held = new AtomicBoolean(true);
+
+    private Permit() {}
+
+    /**
+     * Gives it back, if nobody has yet. Any thread.
+     *
+     * @return whether the owner should be woken for it
+     */
+    public boolean giveBack() {
+      if (held.compareAndSet(true, false)) {
+        inUse.decrementAndGet();
+      }
+      return ownerIsWaitedFor();
+    }
+  }
+
+  /** Owner: for a task that is begun next. How many there may be is the caller's to know. */
+  Permit take() {
+    inUse.incrementAndGet();
+    return new Permit();
+  }
+
+  /** How many are in use. Any thread. */
+  public int inUse() {
+    return inUse.get();
+  }
+
+  /** Owner, before it polls: at which number in use it has something to do; below 0 for never. */
+  void wakeAt(int inUse) {
+    wakeAt = Math.max(NOBODY_WAITS, inUse);
+  }
+
+  /**
+   * Whether the owner has something to start now. For the owner to ask after it has said that it
+   * polls: a permit that comes back before that wakes nobody.
+   */
+  public boolean ownerIsWaitedFor() {
+    int threshold = wakeAt;
+    return threshold != NOBODY_WAITS && inUse.get() <= threshold;
+  }
+}

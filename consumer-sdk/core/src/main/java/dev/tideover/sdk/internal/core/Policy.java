@@ -1,0 +1,36 @@
+package dev.tideover.sdk.internal.core;
+
+/**
+ * What the core was told by its user.
+ *
+ * @param incarnation of this instance; see {@link Adoption}
+ * @param attempts how many failures make a dead letter
+ * @param pauses how long to wait after a failed attempt
+ * @param parkKeys whether a dead letter's ordering key is parked
+ * @param concurrency how many handlers run at once, at most
+ * @param surplus how many more tasks may stand at the workers' door when all run, so that a thread
+ *     that becomes free goes on without the owner
+ * @param handlerTimeout after which a handler is interrupted; nanoseconds
+ * @param ledger whether there is a ledger to record in
+ */
+public record Policy(
+    String incarnation,
+    int attempts,
+    Pauses pauses,
+    boolean parkKeys,
+    int concurrency,
+    int surplus,
+    long handlerTimeout,
+    boolean ledger) {
+
+  /** How long to wait after a failed attempt. */
+  @FunctionalInterface
+  public interface Pauses {
+    /**
+     * The pause, in nanoseconds.
+     *
+     * @param failures how many attempts have failed, from 1
+     */
+    long after(int failures);
+  }
+}
