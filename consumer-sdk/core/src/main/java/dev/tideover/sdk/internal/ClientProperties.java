@@ -151,8 +151,11 @@ public final class ClientProperties {
    *
    * @param purpose a word that tells it from the instance's other clients
    * @param reset where it begins without a position: {@code earliest} or {@code latest}
+   * @param fetchWait how long a broker may wait for something to come before it answers that there
+   *     is nothing, in milliseconds. A reader that turns to another partition waits for that first
    */
-  static Map<String, Object> reader(Settings settings, String purpose, String reset) {
+  static Map<String, Object> reader(
+      Settings settings, String purpose, String reset, int fetchWait) {
     Map<String, Object> config = consumer(settings);
     config.keySet().removeAll(NOT_FOR_READERS);
     config.keySet().removeAll(CLASSIC_ONLY);
@@ -160,9 +163,7 @@ public final class ClientProperties {
     config.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
     config.put(ConsumerConfig.CLIENT_ID_CONFIG, settings.by() + "/" + purpose);
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, reset);
-    // A broker answers at once where there is something. Where there is nothing, a reader that
-    // turns to another partition has to wait for this answer first.
-    config.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, "20");
+    config.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, Integer.toString(fetchWait));
     config.put(ConsumerConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, "5000");
     config.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, "3000");
     return config;

@@ -8,8 +8,7 @@ import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
 import dev.tideover.sdk.internal.core.LedgerEntry.Parked;
 import dev.tideover.sdk.internal.core.LedgerEntry.Start;
 import dev.tideover.wire.WireHeaders;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
+import java.util.Arrays;
 import java.util.Locale;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -145,12 +144,13 @@ final class LedgerCodec {
     return found == null ? null : text(found.value());
   }
 
-  static @Nullable String text(byte @Nullable [] bytes) {
-    try {
-      return bytes == null ? null : UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException noText) {
+  private static @Nullable String text(byte @Nullable [] bytes) {
+    if (bytes == null) {
       return null;
     }
+    String text = new String(bytes, UTF_8);
+    // What is no UTF-8 has been replaced by this character, which can also stand there by right.
+    return text.indexOf('\uFFFD') >= 0 && !Arrays.equals(text.getBytes(UTF_8), bytes) ? null : text;
   }
 
   private LedgerCodec() {}

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -29,6 +30,9 @@ final class LedgerReader implements AutoCloseable {
 
   /** So many entries of a partition are taken, those of finished requests not counted. */
   static final int MAX_ENTRIES = 100_000;
+
+  /** It reads nothing but what is there, so a broker never has to wait for more. */
+  private static final int FETCH_WAIT = 2;
 
   private static final Duration WAIT = Duration.ofMillis(100);
   private static final Duration POSITION = Duration.ofSeconds(1);
@@ -60,7 +64,10 @@ final class LedgerReader implements AutoCloseable {
    * @throws IllegalArgumentException if the client doesn't take its settings
    */
   LedgerReader(Settings settings) {
-    Map<String, Object> config = ClientProperties.reader(settings, "adopter", "earliest");
+    Map<String, Object> config =
+        ClientProperties.reader(settings, "adopter", "earliest", FETCH_WAIT);
+    config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
+    config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 5_000);
     consumer = ClientProperties.client(() -> new KafkaConsumer<>(config));
   }
 

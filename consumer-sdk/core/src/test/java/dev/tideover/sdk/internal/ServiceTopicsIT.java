@@ -91,19 +91,6 @@ class ServiceTopicsIT {
   }
 
   @Test
-  void whatKafkaRefusesIsDoneWithout(TestKafka kafka) throws Exception {
-    // A name of 249 characters is the longest, so there is no room for .members, which is one
-    // character longer than .ledger, which in turn isn't longer than .requests.
-    service = service + "x".repeat(249 - ".requests".length() - service.length());
-    service = service.substring(0, 249 - ".requests".length());
-    settings = TestSettings.of(kafka.bootstrapServers(), service, "one");
-    kafka.createTopic(service + ".requests", 1);
-    kafka.createTopic(service + ".dead", 1);
-
-    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true));
-  }
-
-  @Test
   void aTopicOfTheGatewaysIsWaitedForAndNamed(TestKafka kafka) throws Exception {
     Settings hasty =
         TestSettings.of(kafka.bootstrapServers(), service, "one", Map.of(), Duration.ofMillis(500));
