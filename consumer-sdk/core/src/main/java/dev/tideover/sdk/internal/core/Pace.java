@@ -83,7 +83,7 @@ public final class Pace {
    */
   private static final double KEEP_HIGHER = 0.7;
 
-  private static final double KEEP_LOWER = 0.8;
+  private static final double KEEP_LOWER = 0.85;
 
   private final int max;
   private final Latencies window = new Latencies();
