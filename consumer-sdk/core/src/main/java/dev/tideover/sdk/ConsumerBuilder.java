@@ -3,6 +3,7 @@ package dev.tideover.sdk;
 import dev.tideover.sdk.internal.ClientProperties;
 import dev.tideover.sdk.internal.Engine;
 import dev.tideover.sdk.internal.Settings;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashMap;
@@ -44,6 +45,8 @@ public final class ConsumerBuilder {
   private Predicate<Throwable> infrastructureFault = failure -> false;
   private Set<String> replyTopics = Set.of();
   private @Nullable Executor executor;
+  private @Nullable MeterRegistry meters;
+  private @Nullable ConsumerListener listener;
   private boolean started;
 
   ConsumerBuilder(String service) {
@@ -206,6 +209,18 @@ public final class ConsumerBuilder {
     return this;
   }
 
+  /** Where to measure; default nowhere. The meters are listed in {@code docs/sdk-metrics.md}. */
+  public ConsumerBuilder meters(MeterRegistry registry) {
+    this.meters = registry;
+    return this;
+  }
+
+  /** Whom to tell what happens, on a thread of its own; default nobody. */
+  public ConsumerBuilder listener(ConsumerListener listener) {
+    this.listener = listener;
+    return this;
+  }
+
   /**
    * Connects to Kafka, checks that the service's topics are there, joins the group and returns.
    * Requests are handled from then on.
@@ -259,7 +274,9 @@ public final class ConsumerBuilder {
             onExhausted,
             infrastructureFault,
             List.copyOf(replyTopics),
-            executor));
+            executor,
+            meters,
+            listener));
   }
 
   private static String randomName() {

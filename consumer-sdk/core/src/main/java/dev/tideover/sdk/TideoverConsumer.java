@@ -1,6 +1,7 @@
 package dev.tideover.sdk;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -28,6 +29,12 @@ public interface TideoverConsumer extends AutoCloseable {
    * version that this SDK doesn't know. They go on with an SDK that does.
    */
   Set<Integer> stoppedPartitions();
+
+  /**
+   * The oldest unfinished request of each partition that has one, as it was about a second ago: the
+   * place to look when a partition doesn't get on.
+   */
+  List<HeadOfLine> headOfLine();
 
   /**
    * Waits until it has at least one partition. An instance more than there are partitions gets

@@ -92,7 +92,8 @@ final class Adopter implements AutoCloseable {
    * Opens the clients and begins to use them.
    *
    * @param ledger whether there is a ledger topic that can be used
-   * @param alive the incarnations whose heartbeats are heard; called on the adopter's thread
+   * @param alive the incarnations whose heartbeats are heard; called on the adopter's thread, and
+   *     only if a start in the ledger has no end
    * @param onTopicChanged gets the request topic's id before and after, when it has been deleted
    *     and made anew; called on the adopter's thread
    * @throws IllegalArgumentException if Kafka's clients don't take their settings

@@ -1,5 +1,6 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.ConsumerListener;
 import dev.tideover.sdk.internal.core.CommitSnapshot;
 import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Effects;
@@ -8,8 +9,10 @@ import dev.tideover.sdk.internal.core.Work;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,8 +28,9 @@ final class Doing implements Effects<Delivery> {
   private final Handling handling;
   private final Workers workers;
   private final Adopting adopting;
+  private final Events events;
   private final LongSupplier nanoTime;
-  private final Runnable onPartitions;
+  private final Consumer<Core<Delivery>> onPartitions;
   private final Consumer<Throwable> onFatal;
   private final Occasionally maySayParked = new Occasionally(Duration.ofSeconds(10));
   private @Nullable Core<Delivery> core;
@@ -44,14 +48,16 @@ final class Doing implements Effects<Delivery> {
       Handling handling,
       Workers workers,
       Adopting adopting,
+      Events events,
       LongSupplier nanoTime,
-      Runnable onPartitions,
+      Consumer<Core<Delivery>> onPartitions,
       Consumer<Throwable> onFatal) {
     this.settings = settings;
     this.member = member;
     this.handling = handling;
     this.workers = workers;
     this.adopting = adopting;
+    this.events = events;
     this.nanoTime = nanoTime;
     this.onPartitions = onPartitions;
     this.onFatal = onFatal;
@@ -162,13 +168,16 @@ final class Doing implements Effects<Delivery> {
   @Override
   public void opened(Collection<TopicPartition> partitions) {
     log.info("{} handles the requests of {}", settings.by(), partitions);
-    onPartitions.run();
+    Set<Integer> numbers = numbers(partitions);
+    events.tell(listener -> listener.assigned(numbers));
+    onPartitions.accept(Objects.requireNonNull(core));
   }
 
   @Override
   public void stopped(TopicPartition partition, String diagnosis) {
     log.error("{} stops: {}. Other partitions go on.", partition, diagnosis);
-    onPartitions.run();
+    events.tell(listener -> listener.partitionStopped(partition.partition(), diagnosis));
+    onPartitions.accept(Objects.requireNonNull(core));
   }
 
   @Override
@@ -178,10 +187,18 @@ final class Doing implements Effects<Delivery> {
             + " then, and when that succeeds all go on.",
         settings.by(),
         reason);
+    events.tell(listener -> listener.held(reason));
   }
 
   @Override
   public void resumed() {
     log.info("{} goes on handling its requests", settings.by());
+    events.tell(ConsumerListener::resumed);
+  }
+
+  static Set<Integer> numbers(Collection<TopicPartition> partitions) {
+    return partitions.stream()
+        .map(TopicPartition::partition)
+        .collect(Collectors.toUnmodifiableSet());
   }
 }

@@ -1,21 +1,19 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.ConsumerState;
-import dev.tideover.sdk.OnExhausted;
+import dev.tideover.sdk.HeadOfLine;
 import dev.tideover.sdk.TideoverConsumer;
 import dev.tideover.sdk.internal.core.Core;
-import dev.tideover.sdk.internal.core.Limits;
-import dev.tideover.sdk.internal.core.Policy;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
@@ -37,20 +35,22 @@ public final class Engine implements TideoverConsumer {
   /** What an end takes beyond the drain timeout: commit, leave, flush, end the threads. */
   private static final Duration CLOSE_MARGIN = Duration.ofSeconds(20);
 
+  private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
+  private static final Duration HEAR_TIMEOUT = Duration.ofSeconds(2);
+  private static final Duration EVENTS_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration WORKERS_TIMEOUT = Duration.ofSeconds(2);
 
   private final Settings settings;
   private final CompletableFuture<Void> started = new CompletableFuture<>();
   private final CountDownLatch stop = new CountDownLatch(1);
+  private final Meters meters;
+  private final Events events;
   private final Thread owner;
 
   /** The parts that other threads call; set by the owner thread before {@link #started}. */
   private volatile @Nullable Mailbox mailbox;
 
   private volatile @Nullable Handling handling;
-
-  /** Owned by the owner thread. */
-  private @Nullable Core<Delivery> core;
 
   /** This run of this instance, as against others of the same name. */
   private final String incarnation = UUID.randomUUID().toString();
@@ -62,6 +62,10 @@ public final class Engine implements TideoverConsumer {
 
   private Engine(Settings settings) {
     this.settings = settings;
+    this.meters = new Meters(settings.meters(), settings.service(), settings.version());
+    this.events =
+        new Events(
+            settings.listener(), "tideover-" + settings.service() + "-events", EVENTS_TIMEOUT);
     // Not a daemon: a service that does nothing but handle requests may return from main().
     this.owner = new Thread(this::run, "tideover-" + settings.service() + "-owner");
   }
@@ -120,77 +124,66 @@ public final class Engine implements TideoverConsumer {
       broken(any);
     }
     ended();
+    meters.close();
+    events.close();
   }
 
   private void runWith(
       ServiceTopics.Usable topics, GroupMember member, Workers workers, ReplySender sender)
       throws InterruptedException {
     Mailbox box = new Mailbox(member::wakeup);
-    try (Adopter adopter =
-        Adopter.start(
-            settings, topics.ledger(), Set::of, (was, is) -> box.stopAll(recreated(was, is)))) {
-      PollLoop loop = assemble(topics, member, workers, sender, box, adopter);
-      loop.join();
-      started.complete(null);
-      runAndDrain(loop);
-    }
-  }
-
-  private void broken(Throwable cause) {
-    if (!started.completeExceptionally(cause)) {
-      fail(cause);
-    }
-  }
-
-  private PollLoop assemble(
-      ServiceTopics.Usable topics,
-      GroupMember member,
-      Workers workers,
-      ReplySender sender,
-      Mailbox box,
-      Adopter adopter) {
-    Handling work =
-        new Handling(
-            settings, box, workers, sender, InstantSource.system(), System::nanoTime, this::fail);
     mailbox = box;
-    handling = work;
-    Policy policy =
-        new Policy(
-            incarnation,
-            settings.attempts(),
-            failures -> pause(failures),
-            settings.onExhausted() == OnExhausted.PARK_KEY,
-            settings.concurrency(),
-            workers.surplus(),
-            settings.handlerTimeout().toNanos(),
-            topics.ledger());
-    Doing effects =
-        new Doing(
-            settings,
-            member,
-            work,
-            workers,
-            adopting(adopter, box),
-            System::nanoTime,
-            this::onPartitions,
-            this::fail);
-    Core<Delivery> engine =
-        new Core<>(
-            policy, Limits.forHeap(Runtime.getRuntime().maxMemory()), effects, System.nanoTime());
-    effects.reportTo(engine);
-    core = engine;
-    return new PollLoop(
-        settings,
-        member,
-        engine,
-        box,
-        System::nanoTime,
-        () -> stop.getCount() == 0,
-        this::onPartitions);
+    try (Members members =
+            topics.members()
+                ? Members.start(settings, incarnation, sender::sendHeartbeat, this::hasNothing)
+                : null;
+        Adopter adopter =
+            Adopter.start(
+                settings,
+                topics.ledger(),
+                () -> alive(members),
+                (was, is) -> box.stopAll(recreated(was, is)))) {
+      Assembly parts =
+          new Assembly(
+              settings,
+              incarnation,
+              member,
+              workers,
+              sender,
+              box,
+              adopting(adopter, box),
+              topics.ledger(),
+              meters,
+              events,
+              InstantSource.system(),
+              System::nanoTime,
+              () -> stop.getCount() == 0,
+              this::onPartitions,
+              this::fail);
+      handling = parts.handling;
+      parts.loop.join(() -> members != null && members.releaseName(RELEASE_TIMEOUT));
+      started.complete(null);
+      runAndDrain(parts.loop);
+    }
   }
 
-  private long pause(int failures) {
-    return settings.backoff().after(failures, ThreadLocalRandom.current().nextDouble()).toNanos();
+  private synchronized boolean hasNothing() {
+    return partitions.isEmpty();
+  }
+
+  /** On the adopter's thread. Who isn't heard yet mustn't be taken for dead. */
+  private Set<String> alive(@Nullable Members members) {
+    if (members == null) {
+      return Set.of();
+    }
+    try {
+      if (!members.awaitHeardAll(HEAR_TIMEOUT)) {
+        log.debug("Not all heartbeats are known yet");
+      }
+    } catch (InterruptedException closing) {
+      Thread.currentThread().interrupt();
+    }
+    return members.alive();
   }
 
   private static Doing.Adopting adopting(Adopter adopter, Mailbox box) {
@@ -213,6 +206,12 @@ public final class Engine implements TideoverConsumer {
         adopter.cancel(partition);
       }
     };
+  }
+
+  private void broken(Throwable cause) {
+    if (!started.completeExceptionally(cause)) {
+      fail(cause);
+    }
   }
 
   private static String recreated(Uuid was, Uuid is) {
@@ -243,8 +242,7 @@ public final class Engine implements TideoverConsumer {
         return;
       }
       failure = cause;
-      state = ConsumerState.FAILED;
-      notifyAll();
+      enter(ConsumerState.FAILED);
     }
     log.error(
         "The consumer {} has stopped by itself and handles nothing any more. What it hadn't"
@@ -264,9 +262,15 @@ public final class Engine implements TideoverConsumer {
 
   private synchronized void moveTo(ConsumerState next) {
     if (state.compareTo(next) < 0) {
-      state = next;
-      notifyAll();
+      enter(next);
     }
+  }
+
+  private synchronized void enter(ConsumerState next) {
+    ConsumerState before = state;
+    state = next;
+    notifyAll();
+    events.tell(listener -> listener.stateChanged(before, next));
   }
 
   private synchronized void ended() {
@@ -277,11 +281,8 @@ public final class Engine implements TideoverConsumer {
   }
 
   /** On the owner thread. */
-  private void onPartitions() {
-    Core<Delivery> engine = core;
-    if (engine != null) {
-      publish(engine.partitions(), engine.stopped());
-    }
+  private void onPartitions(Core<Delivery> core) {
+    publish(core.partitions(), core.stopped());
   }
 
   private synchronized void publish(
@@ -319,6 +320,11 @@ public final class Engine implements TideoverConsumer {
   }
 
   @Override
+  public List<HeadOfLine> headOfLine() {
+    return meters.headOfLine();
+  }
+
+  @Override
   public synchronized boolean awaitAssignment(Duration timeout) throws InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
     while (partitions.isEmpty() && state.compareTo(ConsumerState.DRAINING) < 0) {
@@ -335,7 +341,9 @@ public final class Engine implements TideoverConsumer {
   public void close() {
     signalStop();
     Handling work = handling;
-    if (Thread.currentThread() == owner || work != null && work.isInHandler()) {
+    if (Thread.currentThread() == owner
+        || events.isListener()
+        || work != null && work.isInHandler()) {
       return;
     }
     try {

@@ -7,10 +7,12 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.CloseOptions.GroupMembershipOperation;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
@@ -44,13 +46,25 @@ final class GroupMember {
   private static final long MAX_BACKOFF = 1_000;
 
   private final Settings settings;
-  private final org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer;
+  private final Supplier<org.apache.kafka.clients.consumer.Consumer<byte[], byte[]>> factory;
+
+  /** Written by the owner thread. */
+  private volatile org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer;
+
+  private @Nullable ConsumerRebalanceListener listener;
+  private NameRelease releaseName = () -> false;
   private final LongSupplier nanoTime;
   private final CountDownLatch stop;
   private Consumer<Collection<TopicPartition>> onNowhere = partitions -> {};
   private final Occasionally maySayPollFailed = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayCommitFailed = new Occasionally(Duration.ofSeconds(10));
   private long backoff = FIRST_BACKOFF;
+
+  /** Frees this instance's name in the group, if who had it has crashed. */
+  @FunctionalInterface
+  interface NameRelease {
+    boolean release() throws InterruptedException;
+  }
 
   /**
    * A member that hasn't joined yet.
@@ -59,11 +73,12 @@ final class GroupMember {
    */
   GroupMember(
       Settings settings,
-      org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> consumer,
+      Supplier<org.apache.kafka.clients.consumer.Consumer<byte[], byte[]>> factory,
       LongSupplier nanoTime,
       CountDownLatch stop) {
     this.settings = settings;
-    this.consumer = consumer;
+    this.factory = factory;
+    this.consumer = factory.get();
     this.nanoTime = nanoTime;
     this.stop = stop;
   }
@@ -76,7 +91,7 @@ final class GroupMember {
   static GroupMember create(Settings settings, LongSupplier nanoTime, CountDownLatch stop) {
     Map<String, Object> config = ClientProperties.consumer(settings);
     return new GroupMember(
-        settings, ClientProperties.client(() -> new KafkaConsumer<>(config)), nanoTime, stop);
+        settings, () -> ClientProperties.client(() -> new KafkaConsumer<>(config)), nanoTime, stop);
   }
 
   /** Makes a poll return. Any thread. */
@@ -87,12 +102,25 @@ final class GroupMember {
   /**
    * Joins the group; the listener is called within {@link #poll} and {@link #leave}.
    *
+   * @param releaseName asked when the name is taken; may take its time
    * @param onNowhere told of partitions whose log doesn't have the offset that is to be read next.
    *     They stand at the beginning of the log then, paused or not
    */
-  void join(ConsumerRebalanceListener listener, Consumer<Collection<TopicPartition>> onNowhere) {
+  void join(
+      ConsumerRebalanceListener listener,
+      NameRelease releaseName,
+      Consumer<Collection<TopicPartition>> onNowhere) {
+    this.listener = listener;
+    this.releaseName = releaseName;
     this.onNowhere = onNowhere;
     consumer.subscribe(List.of(settings.requestTopic()), listener);
+  }
+
+  /** A member that was refused doesn't try again. */
+  private void reopen() {
+    consumer.close(CloseOptions.timeout(Duration.ZERO));
+    consumer = factory.get();
+    consumer.subscribe(List.of(settings.requestTopic()), Objects.requireNonNull(listener));
   }
 
   /**
@@ -134,14 +162,20 @@ final class GroupMember {
           takenOver);
     } catch (UnreleasedInstanceIdException taken) {
       // KIP-848 lets the older one stay, dead or alive; the classic protocol lets the newer one in.
+      if (releaseName.release()) {
+        log.info("The name {} is free again, and is taken", settings.instance());
+        reopen();
+        return ConsumerRecords.empty();
+      }
       throw new IllegalStateException(
           "the group \""
               + settings.service()
               + "\" has a member with the name of this instance, \""
               + settings.instance()
-              + "\". If that process has crashed, Kafka forgets it after the broker's session timeout"
-              + " (45 s by default): start this one again then, or use group.protocol=classic, where"
-              + " a successor takes over at once.",
+              + "\", which is alive, or isn't noticed to have crashed. Two that run at the same time"
+              + " need different names. If that process has crashed, Kafka forgets it after the"
+              + " broker's session timeout (45 s by default): start this one again then, or use"
+              + " group.protocol=classic, where a successor takes over at once.",
           taken);
     }
   }

@@ -22,6 +22,7 @@ import java.time.InstantSource;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -61,6 +62,8 @@ final class Handling {
   private final Mailbox mailbox;
   private final Workers workers;
   private final ReplySender sender;
+  private final Meters meters;
+  private final Events events;
   private final InstantSource clock;
   private final LongSupplier nanoTime;
   private final Faults faults;
@@ -74,6 +77,8 @@ final class Handling {
       Mailbox mailbox,
       Workers workers,
       ReplySender sender,
+      Meters meters,
+      Events events,
       InstantSource clock,
       LongSupplier nanoTime,
       Consumer<Throwable> onFatal) {
@@ -81,6 +86,8 @@ final class Handling {
     this.mailbox = mailbox;
     this.workers = workers;
     this.sender = sender;
+    this.meters = meters;
+    this.events = events;
     this.clock = clock;
     this.nanoTime = nanoTime;
     this.faults = new Faults(settings.infrastructureFault());
@@ -138,6 +145,7 @@ final class Handling {
     RequestEnvelope request = delivery.envelope();
     Instant deadline = request.deadline();
     if (deadline != null && !clock.instant().isBefore(deadline)) {
+      meters.expired();
       answer(work, delivery, ended(work, delivery, ReplyOutcome.EXPIRED));
       reply(work, delivery);
       return;
@@ -151,6 +159,7 @@ final class Handling {
     }
     Outcome outcome = null;
     Throwable failure = null;
+    meters.starts(work.attempts(), request.acceptedAt(), clock);
     inHandler.set(true);
     work.enterHandler(nanoTime.getAsLong());
     try {
@@ -165,7 +174,7 @@ final class Handling {
     } finally {
       inHandler.remove();
     }
-    work.leaveHandler(nanoTime.getAsLong());
+    long nanos = work.leaveHandler(nanoTime.getAsLong());
     boolean stillOurs = delivery.leaveHandler();
     if (failure instanceof VirtualMachineError && !(failure instanceof StackOverflowError)) {
       // Out of memory, or worse: what this JVM would conclude now can't be trusted.
@@ -173,10 +182,11 @@ final class Handling {
     } else if (!stillOurs) {
       mailbox.givenBack(work);
     } else if (outcome instanceof Reply reply) {
+      meters.handled(Meters.Outcome.REPLY, nanos);
       answer(work, delivery, completed(work, delivery, reply));
       reply(work, delivery);
     } else {
-      fail(work, delivery, outcome, failure);
+      fail(work, delivery, outcome, failure, nanos);
     }
   }
 
@@ -185,29 +195,50 @@ final class Handling {
       Work<Delivery> work,
       Delivery delivery,
       @Nullable Outcome outcome,
-      @Nullable Throwable failure) {
+      @Nullable Throwable failure,
+      long nanos) {
     String what = describe(outcome, failure);
     long pause = -1;
     Fault fault;
     if (outcome instanceof DeadLetter dead) {
       fault = Fault.REJECTED;
+      meters.handled(Meters.Outcome.DEAD, nanos);
       what = dead.reason();
     } else if (outcome instanceof Hold hold) {
       fault = Fault.HOLD;
+      meters.handled(Meters.Outcome.HOLD, nanos);
       what = hold.reason();
     } else if (outcome instanceof Retry retry) {
       fault = Fault.MESSAGE;
+      meters.handled(Meters.Outcome.RETRY, nanos);
       pause = retry.after().toNanos();
     } else if (work.timedOut()) {
       fault = Fault.MESSAGE;
+      meters.handled(Meters.Outcome.TIMEOUT, nanos);
       what = "interrupted, since it ran longer than " + settings.handlerTimeout() + ": " + what;
     } else {
+      meters.handled(Meters.Outcome.FAILED, nanos);
       fault = failure == null ? Fault.MESSAGE : faults.of(failure);
     }
     if (!work.closing()) {
       sayFailed(work, delivery, fault, what, failure);
+      tellFailed(work, delivery, what, failure);
     }
     mailbox.failed(work, fault, pause, what);
+  }
+
+  private void tellFailed(
+      Work<Delivery> work, Delivery delivery, String what, @Nullable Throwable failure) {
+    String id = delivery.envelope().id().toString();
+    int attempt = work.attempts() + 1;
+    Throwable told;
+    if (work.timedOut()) {
+      told = new TimeoutException(what);
+      told.initCause(failure);
+    } else {
+      told = failure == null ? new IllegalStateException(what) : failure;
+    }
+    events.tell(listener -> listener.attemptFailed(id, attempt, told));
   }
 
   private void sayFailed(
@@ -355,7 +386,12 @@ final class Handling {
         failure -> {
           if (failure != null) {
             sendFailed(work, delivery, failure);
-          } else if (delivery.envelope == null || death.reason().equals("reply-address")) {
+            return;
+          }
+          String id = delivery.envelope == null ? "" : delivery.envelope.id().toString();
+          meters.deadLetter(death.reason());
+          events.tell(listener -> listener.deadLetter(id, death.reason()));
+          if (delivery.envelope == null || death.reason().equals("reply-address")) {
             mailbox.ended(work);
           } else {
             answer(work, delivery, ended(work, delivery, ReplyOutcome.DEAD));

@@ -9,6 +9,8 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -38,9 +40,7 @@ final class Meters implements AutoCloseable {
     HOLD,
     /** It threw, or returned null. */
     FAILED,
-    TIMEOUT,
-    /** It replied, but after the deadline. */
-    EXPIRED
+    TIMEOUT
   }
 
   /**
@@ -111,19 +111,21 @@ final class Meters implements AutoCloseable {
   }
 
   /**
-   * A first attempt starts, so long after the acceptance; negative by skew of clocks counts as 0.
+   * An attempt starts.
+   *
+   * @param failed how many before it have failed
    */
-  void queued(Duration sinceAccepted) {
-    if (instruments != null) {
-      instruments.queue.record(sinceAccepted.isNegative() ? Duration.ZERO : sinceAccepted);
+  void starts(int failed, Instant acceptedAt, InstantSource clock) {
+    if (instruments == null) {
+      return;
     }
-  }
-
-  /** An attempt after the first starts. */
-  void retried(Faults.Kind faultBefore) {
-    if (instruments != null) {
-      instruments.retries[faultBefore.ordinal()].increment();
+    if (failed > 0) {
+      instruments.retries.increment();
+      return;
     }
+    // Negative by the skew of two clocks.
+    Duration waited = Duration.between(acceptedAt, clock.instant());
+    instruments.queue.record(waited.isNegative() ? Duration.ZERO : waited);
   }
 
   /** Kafka has acknowledged a dead letter. */
@@ -190,7 +192,7 @@ final class Meters implements AutoCloseable {
     private final Tags common;
     private final Timer[] handler;
     private final Timer queue;
-    private final Counter[] retries;
+    private final Counter retries;
     private final Map<String, Counter> dead = new HashMap<>();
     private final Counter deadOfOther;
     private final Counter expired;
@@ -210,10 +212,7 @@ final class Meters implements AutoCloseable {
               .map(each -> timer(SdkMeter.HANDLER, HANDLER_BUCKETS, "outcome", word(each)))
               .toArray(Timer[]::new);
       queue = timer(SdkMeter.QUEUE, QUEUE_BUCKETS);
-      retries =
-          Arrays.stream(Faults.Kind.values())
-              .map(each -> counter(SdkMeter.RETRIES, "fault", word(each)))
-              .toArray(Counter[]::new);
+      retries = counter(SdkMeter.RETRIES);
       REASONS.forEach(each -> dead.put(each, counter(SdkMeter.DEAD, "reason", each)));
       deadOfOther = counter(SdkMeter.DEAD, "reason", OTHER);
       expired = counter(SdkMeter.EXPIRED);

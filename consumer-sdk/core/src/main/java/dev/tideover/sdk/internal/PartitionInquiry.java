@@ -98,7 +98,6 @@ final class PartitionInquiry implements AutoCloseable {
 
     Uuid topicId = topicId(topics);
     int ledgerPartitions = ledgerPartitions(topics);
-    Set<String> incarnations = alive.get();
     Map<TopicPartition, Span> spans = new HashMap<>();
     Map<TopicPartition, Adoption> waiting = new HashMap<>();
     ExecutionException failure = null;
@@ -113,7 +112,7 @@ final class PartitionInquiry implements AutoCloseable {
                 requests.begin(partition),
                 requests.end(partition),
                 List.of(),
-                incarnations);
+                Set.of());
         TopicPartition entries = ledgerOf(partition);
         boolean remembered =
             partition.partition() < ledgerPartitions && ledger.begin(entries) < ledger.end(entries);
@@ -158,7 +157,7 @@ final class PartitionInquiry implements AutoCloseable {
     }
   }
 
-  private static Result result(
+  private Result result(
       Adoption found, TopicPartition ledger, @Nullable List<LedgerEntry> entries) {
     if (entries == null) {
       return new Result.Failed(
@@ -179,7 +178,16 @@ final class PartitionInquiry implements AutoCloseable {
             found.begin(),
             found.end(),
             entries,
-            found.alive()));
+            anyOpenStart(entries) ? alive.get() : Set.of()));
+  }
+
+  /** Otherwise nobody asks who is alive, and to find that out can take most of a second. */
+  private static boolean anyOpenStart(List<LedgerEntry> entries) {
+    return entries.stream()
+        .anyMatch(
+            entry ->
+                entry instanceof LedgerEntry.Attempts attempts
+                    && attempts.start() != LedgerEntry.Start.NONE);
   }
 
   /**

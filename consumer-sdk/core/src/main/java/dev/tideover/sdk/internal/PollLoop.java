@@ -9,6 +9,7 @@ import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.WireFormatException;
 import java.util.Collection;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
@@ -49,6 +50,8 @@ final class PollLoop {
   private final GroupMember member;
   private final Core<Delivery> core;
   private final Mailbox mailbox;
+  private final Events events;
+  private final Reporter reporter;
   private final LongSupplier nanoTime;
   private final BooleanSupplier stopping;
   private final Runnable onPartitions;
@@ -67,6 +70,8 @@ final class PollLoop {
       GroupMember member,
       Core<Delivery> core,
       Mailbox mailbox,
+      Events events,
+      Reporter reporter,
       LongSupplier nanoTime,
       BooleanSupplier stopping,
       Runnable onPartitions) {
@@ -74,14 +79,20 @@ final class PollLoop {
     this.member = member;
     this.core = core;
     this.mailbox = mailbox;
+    this.events = events;
+    this.reporter = reporter;
     this.nanoTime = nanoTime;
     this.stopping = stopping;
     this.onPartitions = onPartitions;
   }
 
-  /** Joins the group. */
-  void join() {
-    member.join(new Rebalance(), this::nowhere);
+  /**
+   * Joins the group.
+   *
+   * @param releaseName asked when another member has this instance's name
+   */
+  void join(GroupMember.NameRelease releaseName) {
+    member.join(new Rebalance(), releaseName, this::nowhere);
   }
 
   /**
@@ -228,7 +239,9 @@ final class PollLoop {
   }
 
   private void commit() {
-    core.commit(now());
+    long now = now();
+    core.commit(now);
+    reporter.report(core, now);
   }
 
   /**
@@ -265,7 +278,7 @@ final class PollLoop {
   }
 
   /** Gives up what is out of these partitions: it is stale, and handled again elsewhere. */
-  private void giveUp(Collection<TopicPartition> partitions) {
+  private void giveUp(Collection<TopicPartition> partitions, boolean lost) {
     int stale = core.revoke(partitions, now());
     if (stale > 0) {
       log.warn(
@@ -273,6 +286,10 @@ final class PollLoop {
               + " again",
           stale,
           partitions);
+    }
+    if (!partitions.isEmpty()) {
+      Set<Integer> numbers = Doing.numbers(partitions);
+      events.tell(listener -> listener.revoked(numbers, lost));
     }
     onPartitions.run();
   }
@@ -314,7 +331,7 @@ final class PollLoop {
 
   /** Gives up what is left and leaves the group. */
   void leave() {
-    giveUp(core.partitions());
+    giveUp(core.partitions(), false);
     member.leave();
   }
 
@@ -348,7 +365,7 @@ final class PollLoop {
       } catch (InterruptedException stop) {
         Thread.currentThread().interrupt();
       }
-      giveUp(partitions);
+      giveUp(partitions, false);
       if (!draining) {
         // Back in a poll whose wait was chosen before: what the other partitions have to do now,
         // or reported meanwhile, mustn't wait for its end.
@@ -364,7 +381,7 @@ final class PollLoop {
           "Lost {}: Kafka heard nothing of this instance for too long. Others have these"
               + " partitions now; what wasn't committed is handled again.",
           partitions);
-      giveUp(partitions);
+      giveUp(partitions, true);
     }
   }
 }

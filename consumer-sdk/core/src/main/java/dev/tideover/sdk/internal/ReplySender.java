@@ -155,6 +155,19 @@ final class ReplySender implements AutoCloseable {
     }
   }
 
+  /** Sends a heartbeat, which nobody waits for; the next one follows soon. */
+  void sendHeartbeat(ProducerRecord<byte[], byte[]> record) {
+    Integer partition = record.partition();
+    boolean sent =
+        trySend(
+            record,
+            partition == null ? 0 : partition,
+            failure -> log.trace("Heartbeat acknowledged", failure));
+    if (!sent) {
+      log.trace("The first heartbeat is on its way still");
+    }
+  }
+
   /** The sends in it end with an error and are made again, by the engine. */
   private synchronized void replace(Producer<byte[], byte[]> broken, Exception cause) {
     if (closed || producer != broken || !mayReplace.now()) {

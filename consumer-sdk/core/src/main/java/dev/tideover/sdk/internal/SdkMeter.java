@@ -14,19 +14,14 @@ enum SdkMeter {
       Kind.TIMER,
       "tideover.sdk.handler",
       "seconds",
-      "What a handler took, by what it ended with. expired: it replied after the deadline",
+      "What a handler took, by what it ended with",
       "outcome"),
   QUEUE(
       Kind.TIMER,
       "tideover.sdk.queue",
       "seconds",
       "From the acceptance by the gateway to the start of the first attempt; two clocks"),
-  RETRIES(
-      Kind.COUNTER,
-      "tideover.sdk.retries",
-      "",
-      "Attempts after the first, by whose fault the one before was",
-      "fault"),
+  RETRIES(Kind.COUNTER, "tideover.sdk.retries", "", "Attempts after a failed one that counts"),
   DEAD(
       Kind.COUNTER,
       "tideover.sdk.dead",

@@ -1,9 +1,11 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.ConsumerListener;
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.RequestHandler;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
  * @param executor the user's own, or null
+ * @param meters the user's, or null
+ * @param listener the user's, or null
  */
 public record Settings(
     String service,
@@ -37,7 +41,9 @@ public record Settings(
     OnExhausted onExhausted,
     Predicate<Throwable> infrastructureFault,
     List<String> replyTopics,
-    @Nullable Executor executor) {
+    @Nullable Executor executor,
+    @Nullable MeterRegistry meters,
+    @Nullable ConsumerListener listener) {
 
   String requestTopic() {
     return service + ".requests";

@@ -20,6 +20,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -56,9 +58,10 @@ class MetersTest {
   @Test
   void countsAndMeasures() {
     meters.handled(Outcome.TIMEOUT, TimeUnit.SECONDS.toNanos(30));
-    meters.queued(Duration.ofSeconds(2));
-    meters.queued(Duration.ofSeconds(-1));
-    meters.retried(Faults.Kind.INFRASTRUCTURE);
+    InstantSource clock = InstantSource.fixed(Instant.ofEpochSecond(10));
+    meters.starts(0, Instant.ofEpochSecond(8), clock);
+    meters.starts(0, Instant.ofEpochSecond(11), clock);
+    meters.starts(1, Instant.ofEpochSecond(8), clock);
     meters.deadLetter("crash-loop");
     meters.deadLetter("a reason that nobody thought of");
     meters.expired();
@@ -68,7 +71,7 @@ class MetersTest {
     assertThat(get(SdkMeter.HANDLER, "outcome", "reply").timer().count()).isZero();
     assertThat(get(SdkMeter.QUEUE).timer().count()).isEqualTo(2);
     assertThat(get(SdkMeter.QUEUE).timer().totalTime(TimeUnit.SECONDS)).isEqualTo(2);
-    assertThat(get(SdkMeter.RETRIES, "fault", "infrastructure").counter().count()).isEqualTo(1);
+    assertThat(get(SdkMeter.RETRIES).counter().count()).isEqualTo(1);
     assertThat(get(SdkMeter.DEAD, "reason", "crash-loop").counter().count()).isEqualTo(1);
     assertThat(get(SdkMeter.DEAD, "reason", "other").counter().count()).isEqualTo(1);
     assertThat(get(SdkMeter.EXPIRED).counter().count()).isEqualTo(1);
@@ -164,8 +167,7 @@ class MetersTest {
   void withoutARegistryThereIsStillTheHeadOfLine() {
     Meters none = new Meters(null, "orders", "v2");
     none.handled(Outcome.REPLY, 1);
-    none.queued(Duration.ZERO);
-    none.retried(Faults.Kind.MESSAGE);
+    none.starts(0, Instant.EPOCH, InstantSource.system());
     none.deadLetter("failed");
     none.expired();
     none.snapshot(snapshot(new Partition(4, 0, 1, head(4, 8))));

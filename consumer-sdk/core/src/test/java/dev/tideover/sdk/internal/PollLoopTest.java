@@ -9,9 +9,6 @@ import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.RequestHandler;
 import dev.tideover.sdk.internal.core.Adoption;
-import dev.tideover.sdk.internal.core.Core;
-import dev.tideover.sdk.internal.core.Limits;
-import dev.tideover.sdk.internal.core.Policy;
 import dev.tideover.wire.Fingerprint;
 import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyAddress;
@@ -36,7 +33,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.producer.Callback;
@@ -225,75 +221,51 @@ class PollLoopTest {
             OnExhausted.CONTINUE,
             failure -> false,
             List.of("tideover.replies"),
-            executor);
+            executor,
+            null,
+            null);
     GroupMember member =
-        new GroupMember(settings, consumer, System::nanoTime, new CountDownLatch(1));
+        new GroupMember(settings, () -> consumer, System::nanoTime, new CountDownLatch(1));
     Mailbox mailbox = new Mailbox(member::wakeup);
     Workers workers = new Workers(settings);
     ReplySender sender = new ReplySender(Map.of(), config -> producer);
     sender.prepare(settings.replyTopics(), settings.deadTopic());
-    Handling handling =
-        new Handling(
+    Assembly parts =
+        new Assembly(
             settings,
-            mailbox,
+            "me",
+            member,
             workers,
             sender,
-            InstantSource.system(),
-            System::nanoTime,
-            PollLoopTest::defect);
-    AtomicReference<Core<Delivery>> core = new AtomicReference<>();
-    Doing doing =
-        new Doing(
-            settings,
-            member,
-            handling,
-            workers,
+            mailbox,
             new Doing.Adopting() {
               @Override
               public void adopt(TopicPartition partition, long number) {
-                core.get().adopted(partition, number, NOTHING_KNOWN);
+                mailbox.adopted(partition, number, NOTHING_KNOWN);
               }
 
               @Override
               public void cancel(TopicPartition partition) {}
             },
-            System::nanoTime,
-            () -> {},
-            PollLoopTest::defect);
-    core.set(
-        new Core<>(
-            new Policy(
-                "me",
-                5,
-                failures -> 0,
-                false,
-                concurrency,
-                workers.surplus(),
-                BOUND.toNanos(),
-                false),
-            new Limits(100_000, 1 << 30, 100_000, 1 << 30, 200_000),
-            doing,
-            System.nanoTime()));
-    doing.reportTo(core.get());
-    PollLoop loop =
-        new PollLoop(
-            settings,
-            member,
-            core.get(),
-            mailbox,
+            false,
+            new Meters(null, "orders", "v1"),
+            new Events(null, "none", BOUND),
+            InstantSource.system(),
             () -> {
               looks.incrementAndGet();
               return System.nanoTime();
             },
             () -> false,
-            () -> {});
-    loop.join();
+            core -> {},
+            PollLoopTest::defect);
+    PollLoop loop = parts.loop;
+    loop.join(() -> false);
     consumer.then(
         wait -> {
           consumer.listener().onPartitionsAssigned(List.of(P0, P1));
           return ConsumerRecords.empty();
         });
-    while (!core.get().takes(P0)) {
+    while (!parts.core.takes(P0)) {
       loop.runOnce();
     }
     return loop;

@@ -38,6 +38,8 @@ public final class TestSettings {
         OnExhausted.CONTINUE,
         failure -> false,
         List.of(),
+        null,
+        null,
         null);
   }
 

@@ -589,6 +589,16 @@ public class Core<W> {
     return lanes.busy() == 0 && !commits.anyCompletions() && !adoptions.anyUnmarked();
   }
 
+  /** How things stand. */
+  public View<W> view() {
+    return new View<>(
+        permits.inUse(),
+        pace.limit(),
+        lanes.waiting(),
+        breaker.state() != Breaker.State.CLOSED,
+        lanes.views());
+  }
+
   /** Whether requests wait for a free worker. */
   public boolean anyReady() {
     return lanes.hasNext() || lanes.hasAlone();

@@ -341,25 +341,26 @@ public final class Lanes<W> {
     return snapshot;
   }
 
-  /** The partitions' requests that hold their commits up, where there is one. */
-  List<Work<W>> oldest() {
-    List<Work<W>> oldest = new ArrayList<>();
+  /** How the partitions stand. */
+  List<View.Partition<W>> views() {
+    List<View.Partition<W>> views = new ArrayList<>();
     for (Assignment<W> assignment : assignments.values()) {
-      Work<W> work = assignment.oldest();
-      if (work != null) {
-        oldest.add(work);
-      }
+      Work<W> oldest = assignment.oldest();
+      views.add(
+          new View.Partition<>(
+              assignment.partition,
+              fillOf(assignment),
+              assignment.unfinished,
+              oldest == null ? Assignment.NONE : oldest.offset,
+              oldest == null ? 0 : oldest.attempts,
+              oldest == null ? null : oldest.payload()));
     }
-    return oldest;
+    return views;
   }
 
-  /** How many requests have been received and haven't ended. */
-  int unfinished() {
-    int sum = 0;
-    for (Assignment<W> assignment : assignments.values()) {
-      sum += assignment.unfinished;
-    }
-    return sum;
+  /** How many lanes have a first request that could start. */
+  int waiting() {
+    return ready.size() + alone.size();
   }
 
   /** Kafka has taken the snapshot. */

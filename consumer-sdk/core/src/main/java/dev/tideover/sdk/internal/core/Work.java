@@ -167,10 +167,11 @@ public final class Work<W> {
     handlerSince = now == 0 ? 1 : now;
   }
 
-  /** A worker: the handler has ended. */
-  public void leaveHandler(long now) {
+  /** A worker: the handler has ended. Returns how long it has run, in nanoseconds. */
+  public long leaveHandler(long now) {
     handlerNanos = Math.max(1, now - handlerSince);
     handlerSince = 0;
+    return handlerNanos;
   }
 
   /** Since when its handler runs; 0 if it doesn't. Any thread. */

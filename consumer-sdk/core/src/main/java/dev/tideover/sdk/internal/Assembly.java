@@ -1,0 +1,85 @@
+package dev.tideover.sdk.internal;
+
+import dev.tideover.sdk.OnExhausted;
+import dev.tideover.sdk.internal.core.Core;
+import dev.tideover.sdk.internal.core.Limits;
+import dev.tideover.sdk.internal.core.Policy;
+import java.time.InstantSource;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+
+/** The parts of a consumer, put together. */
+final class Assembly {
+
+  final Handling handling;
+  final Core<Delivery> core;
+  final PollLoop loop;
+
+  /**
+   * Puts them together; nothing begins yet.
+   *
+   * @param incarnation a random text for this run of this instance
+   * @param ledger whether there is a ledger topic to use
+   * @param nanoTime the monotonic clock
+   * @param stopping whether the loop is to return soon
+   * @param onPartitions told, on the owner thread, when what is held has changed
+   * @param onFatal told, on any thread, of what can't be got over
+   */
+  Assembly(
+      Settings settings,
+      String incarnation,
+      GroupMember member,
+      Workers workers,
+      ReplySender sender,
+      Mailbox mailbox,
+      Doing.Adopting adopting,
+      boolean ledger,
+      Meters meters,
+      Events events,
+      InstantSource clock,
+      LongSupplier nanoTime,
+      BooleanSupplier stopping,
+      Consumer<Core<Delivery>> onPartitions,
+      Consumer<Throwable> onFatal) {
+    long now = nanoTime.getAsLong();
+    handling =
+        new Handling(settings, mailbox, workers, sender, meters, events, clock, nanoTime, onFatal);
+    Doing effects =
+        new Doing(
+            settings, member, handling, workers, adopting, events, nanoTime, onPartitions, onFatal);
+    core =
+        new Core<>(
+            policy(settings, incarnation, workers, ledger),
+            Limits.forHeap(Runtime.getRuntime().maxMemory()),
+            effects,
+            now);
+    effects.reportTo(core);
+    loop =
+        new PollLoop(
+            settings,
+            member,
+            core,
+            mailbox,
+            events,
+            new Reporter(meters, events, clock, now),
+            nanoTime,
+            stopping,
+            () -> onPartitions.accept(core));
+  }
+
+  private static Policy policy(
+      Settings settings, String incarnation, Workers workers, boolean ledger) {
+    return new Policy(
+        incarnation,
+        settings.attempts(),
+        failures ->
+            settings.backoff().after(failures, ThreadLocalRandom.current().nextDouble()).toNanos(),
+        settings.onExhausted() == OnExhausted.PARK_KEY,
+        settings.concurrency(),
+        workers.surplus(),
+        settings.handlerTimeout().toNanos(),
+        ledger);
+  }
+}
