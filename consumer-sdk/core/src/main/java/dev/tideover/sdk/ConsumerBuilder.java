@@ -2,6 +2,7 @@ package dev.tideover.sdk;
 
 import dev.tideover.sdk.internal.ClientProperties;
 import dev.tideover.sdk.internal.Engine;
+import dev.tideover.sdk.internal.Engines;
 import dev.tideover.sdk.internal.Settings;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.security.SecureRandom;
@@ -27,6 +28,10 @@ public final class ConsumerBuilder {
   private static final Pattern TOPIC_PART = Pattern.compile("[a-zA-Z0-9._-]{1,200}");
   private static final Pattern LABEL = Pattern.compile("[a-zA-Z0-9._~:+-]{1,100}");
   private static final Pattern INSTANCE = Pattern.compile("[a-zA-Z0-9._-]{1,48}");
+
+  static {
+    Engines.settingsBy(ConsumerBuilder::settings);
+  }
 
   private final String service;
   private String version = "unversioned";
@@ -234,6 +239,10 @@ public final class ConsumerBuilder {
    * @throws IllegalArgumentException if Kafka's clients refuse a {@link #property}
    */
   public TideoverConsumer start() {
+    return Engine.start(settings());
+  }
+
+  private Settings settings() {
     if (started) {
       throw new IllegalStateException(
           "start() was called already: a builder starts one consumer. Build another for a second.");
@@ -256,27 +265,26 @@ public final class ConsumerBuilder {
     }
     started = true;
     String name = instance;
-    return Engine.start(
-        new Settings(
-            service,
-            version,
-            name == null ? randomName() : name,
-            servers,
-            Map.copyOf(properties),
-            chosenHandler,
-            concurrency,
-            attempts,
-            backoff,
-            startTimeout,
-            drainTimeout,
-            handlerTimeout,
-            ordering,
-            onExhausted,
-            infrastructureFault,
-            List.copyOf(replyTopics),
-            executor,
-            meters,
-            listener));
+    return new Settings(
+        service,
+        version,
+        name == null ? randomName() : name,
+        servers,
+        Map.copyOf(properties),
+        chosenHandler,
+        concurrency,
+        attempts,
+        backoff,
+        startTimeout,
+        drainTimeout,
+        handlerTimeout,
+        ordering,
+        onExhausted,
+        infrastructureFault,
+        List.copyOf(replyTopics),
+        executor,
+        meters,
+        listener);
   }
 
   private static String randomName() {

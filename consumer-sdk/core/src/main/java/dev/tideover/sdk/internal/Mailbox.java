@@ -116,6 +116,11 @@ final class Mailbox {
     owner.set(Owner.AWAKE);
   }
 
+  /** Whether there is no message now. */
+  boolean isEmpty() {
+    return queue.isEmpty();
+  }
+
   /** Owner: the next message, or null if there is none now. */
   @Nullable Message poll() {
     return queue.poll();

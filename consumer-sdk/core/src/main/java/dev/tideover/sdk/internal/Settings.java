@@ -45,6 +45,30 @@ public record Settings(
     @Nullable MeterRegistry meters,
     @Nullable ConsumerListener listener) {
 
+  /** The same with another executor. */
+  Settings withExecutor(Executor other) {
+    return new Settings(
+        service,
+        version,
+        instance,
+        bootstrapServers,
+        properties,
+        handler,
+        concurrency,
+        attempts,
+        backoff,
+        startTimeout,
+        drainTimeout,
+        handlerTimeout,
+        ordering,
+        onExhausted,
+        infrastructureFault,
+        replyTopics,
+        other,
+        meters,
+        listener);
+  }
+
   String requestTopic() {
     return service + ".requests";
   }
