@@ -6,6 +6,7 @@ import dev.tideover.loadtests.bare.BareService;
 import dev.tideover.loadtests.client.Load;
 import dev.tideover.loadtests.client.LoadClient;
 import dev.tideover.loadtests.client.Measurement;
+import dev.tideover.testkit.Tether;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.InetAddress;
