@@ -47,4 +47,26 @@ class LayersTest {
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("dev.tideover.wire..", "dev.tideover.loadtests.bench..");
+
+  @ArchTest
+  static final ArchRule whatTheSdkIsComparedWithHasNothingOfTideover =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.tideover.loadtests.contender..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "dev.tideover.wire..",
+              "dev.tideover.loadtests.bench..",
+              "dev.tideover.loadtests.drain..");
+
+  /** It runs with another kafka-clients than the rest, so nothing may load it but its process. */
+  @ArchTest
+  static final ArchRule onlyThePeersProcessHasParallelConsumer =
+      noClasses()
+          .that()
+          .doNotHaveSimpleName("ParallelConsumerPeer")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.confluent..");
 }

@@ -1,8 +1,8 @@
 package dev.tideover.testkit;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -32,6 +32,7 @@ public final class BrokerCommand implements Callable<Integer> {
   static final String READY = "Kafka is ready at localhost:";
 
   private static final long MAX_START_SECONDS = 60;
+  private static final Duration MAX_CLEAN_EXIT = Duration.ofSeconds(90);
 
   @Option(
       names = "--port",
@@ -112,7 +113,7 @@ public final class BrokerCommand implements Callable<Integer> {
             + ")");
     out.flush();
     if (untilStdinCloses) {
-      exitWhenStdinCloses();
+      Tether.attach(0, MAX_CLEAN_EXIT, () -> abandoned = true);
     }
     String reason = broker.failure().join();
     exitCode = 1;
@@ -142,25 +143,5 @@ public final class BrokerCommand implements Callable<Integer> {
       code = 1;
     }
     Runtime.getRuntime().halt(code);
-  }
-
-  /** The process that started this one holds the other end: it ends, so do we, even if killed. */
-  private void exitWhenStdinCloses() {
-    Thread watcher =
-        new Thread(
-            () -> {
-              try {
-                while (System.in.read() >= 0) {
-                  // Whatever is written there means nothing.
-                }
-              } catch (IOException closedToo) {
-                // The same as its end.
-              }
-              abandoned = true;
-              System.exit(0);
-            },
-            "broker-stdin");
-    watcher.setDaemon(true);
-    watcher.start();
   }
 }

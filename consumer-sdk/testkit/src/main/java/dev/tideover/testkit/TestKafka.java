@@ -16,6 +16,7 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -69,7 +70,9 @@ public final class TestKafka implements AutoCloseable {
   }
 
   /**
-   * Creates a topic and returns when each of its partitions has a leader.
+   * Creates a topic and returns when each of its partitions has a leader that serves it. A producer
+   * that comes earlier has its first batch refused and its second one taken, and so gets stuck
+   * (OutOfOrderSequenceException) until its delivery timeout.
    *
    * @return the name
    * @throws KafkaException if it can't, for example because the topic is there already
@@ -88,6 +91,13 @@ public final class TestKafka implements AutoCloseable {
         throw new KafkaException("topic " + name + " has no leader after " + TIMEOUT);
       }
     }
+    // The controller's word is not the broker's deed. This one is answered by the leader itself,
+    // and asked again by the client until then.
+    Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+    for (int partition = 0; partition < partitions; partition++) {
+      ends.put(new TopicPartition(name, partition), OffsetSpec.latest());
+    }
+    await(admin().listOffsets(ends).all(), "topic " + name + " to be served");
     return name;
   }
 

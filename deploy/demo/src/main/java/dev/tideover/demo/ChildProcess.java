@@ -1,5 +1,6 @@
 package dev.tideover.demo;
 
+import dev.tideover.testkit.Tether;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -17,8 +18,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * A program of the demo as a process of its own, run by {@link ChildLauncher}, so that it ends when
- * the demo ends. Its output goes to a file; chosen lines of it are events that one can wait for.
+ * A program of the demo as a process of its own, run by {@link Tether}, so that it ends when the
+ * demo ends. Its output goes to a file; chosen lines of it are events that one can wait for.
  *
  * <p>Safe for use by many threads.
  */
@@ -88,7 +89,7 @@ final class ChildProcess {
     }
     command.add("-cp");
     command.add(System.getProperty("java.class.path"));
-    command.add(ChildLauncher.class.getName());
+    command.add(Tether.class.getName());
     command.add(program.mainClass());
     command.addAll(program.arguments());
 

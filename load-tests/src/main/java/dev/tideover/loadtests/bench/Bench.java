@@ -35,15 +35,19 @@ final class Bench {
   /**
    * Runs the scenarios.
    *
-   * @param built where Tideover's classes and libraries are; null measures the bare programs alone
+   * @param root the project's directory; null measures the bare programs alone
    */
-  Report run(List<Scenario> scenarios, @Nullable Path built)
+  Report run(List<Scenario> scenarios, @Nullable Path root)
       throws BenchException, InterruptedException {
     out.println("Starting broker, client, gateways and services ...");
     testbed.startBase();
-    Report report = new Report(clientCeiling());
+    Report report = new Report("bare");
+    report.ceiling(
+        "client-ceiling-echo-64",
+        clientCeiling(),
+        "The client against a server that only echoes: %,.0f/s.");
     Testbed.Side bare = testbed.startBare();
-    Testbed.Side ours = built == null ? null : testbed.startTideover(built);
+    Testbed.Side ours = root == null ? null : testbed.startTideover(root);
     warmUp(bare, ours, scenarios);
     for (Scenario scenario : scenarios) {
       report.add(compare(scenario, bare, ours));
@@ -78,7 +82,7 @@ final class Bench {
     }
   }
 
-  private Report.Section compare(Scenario scenario, Testbed.Side bare, Testbed.@Nullable Side ours)
+  private List<Metric> compare(Scenario scenario, Testbed.Side bare, Testbed.@Nullable Side ours)
       throws BenchException, InterruptedException {
     List<Round> bareRounds = new ArrayList<>();
     List<Round> ourRounds = new ArrayList<>();
@@ -104,7 +108,7 @@ final class Bench {
     }
     metrics.add(cpu(name, "broker", left, bareRounds, r -> r.perAnswer(r.cpu().broker())));
     metrics.add(cpu(name, "client", left, bareRounds, r -> r.perAnswer(r.cpu().client())));
-    return new Report.Section(metrics);
+    return metrics;
   }
 
   private Round measure(Scenario scenario, Testbed.Side side, int number)
@@ -156,6 +160,7 @@ final class Bench {
         unit,
         target,
         ours.stream().mapToDouble(value).boxed().toList(),
+        "bare",
         bare.stream().mapToDouble(value).boxed().toList());
   }
 }

@@ -2,16 +2,12 @@ package dev.tideover.loadtests.bench;
 
 import java.io.IOException;
 import java.io.PrintStream;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -87,24 +83,11 @@ public final class BenchCommand implements Callable<Integer> {
               + ". Run ./mvnw -DskipTests package, or measure the bare programs with --bare-only.");
     }
     Plan plan = quick ? Plan.QUICK : Plan.FULL;
-    Path directory = Files.createTempDirectory("tideover-bench-");
-    boolean clean = false;
-    try {
-      clean = run(scenarios, plan, built, directory, System.out);
-    } catch (BenchException e) {
-      System.err.println(e.getMessage());
-    } finally {
-      if (clean) {
-        delete(directory);
-      } else {
-        System.err.println("The processes' logs are kept in " + directory);
-      }
-    }
-    return clean ? 0 : 1;
+    return Run.inDirectory(directory -> run(scenarios, plan, root, directory, System.out));
   }
 
   private boolean run(
-      List<Scenario> scenarios, Plan plan, Path built, Path directory, PrintStream out)
+      List<Scenario> scenarios, Plan plan, Path root, Path directory, PrintStream out)
       throws BenchException, InterruptedException, IOException {
     out.printf(
         "%s run: %d pairs of rounds of %.1f s for each scenario, %d processors, Java %s%n",
@@ -113,20 +96,13 @@ public final class BenchCommand implements Callable<Integer> {
         plan.millis() / 1000.0,
         Runtime.getRuntime().availableProcessors(),
         Runtime.version());
-    double busy = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
-    if (busy > Runtime.getRuntime().availableProcessors() / 2.0) {
-      out.printf(
-          Locale.ROOT,
-          "The machine is busy with something else (load average %.1f): its figures are lower than"
-              + " they could be, and the ratios less sure.%n",
-          busy);
-    }
+    Run.warnIfBusy(out);
     Testbed testbed = Testbed.create(directory, kafkaProperties, replyPartitions);
     Thread hook = new Thread(testbed::close, "end-processes");
     Runtime.getRuntime().addShutdownHook(hook);
     Report report;
     try {
-      report = new Bench(testbed, plan, out).run(scenarios, bareOnly ? null : built);
+      report = new Bench(testbed, plan, out).run(scenarios, bareOnly ? null : root);
     } finally {
       testbed.close();
     }
@@ -140,13 +116,5 @@ public final class BenchCommand implements Callable<Integer> {
   private static int complain(String message) {
     System.err.println(message);
     return CommandLine.ExitCode.USAGE;
-  }
-
-  private static void delete(Path directory) throws IOException {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
   }
 }

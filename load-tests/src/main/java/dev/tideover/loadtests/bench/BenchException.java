@@ -1,15 +1,17 @@
 package dev.tideover.loadtests.bench;
 
 /** The benchmark can't go on; the message says what happened, what it means and what to do. */
-final class BenchException extends Exception {
+public final class BenchException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
-  BenchException(String message) {
+  /** With such a message. */
+  public BenchException(String message) {
     super(message);
   }
 
-  BenchException(String message, Throwable cause) {
+  /** With such a message. */
+  public BenchException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -10,7 +10,7 @@ import java.io.IOException;
 public final class BrokerMain {
 
   /** Begins the line that says where it listens. */
-  static final String READY = "READY ";
+  public static final String READY = "READY ";
 
   /** Runs until the input ends. */
   public static void main(String[] args) throws IOException {

@@ -19,7 +19,7 @@ import java.util.concurrent.TimeUnit;
  * be waited for. It is ended by its own handle, never by name. The queue of lines is the only thing
  * that two threads share.
  */
-final class Child implements AutoCloseable {
+public final class Child implements AutoCloseable {
 
   private static final int QUEUED_LINES = 1000;
   private static final int SHOWN_LINES = 12;
@@ -82,7 +82,7 @@ final class Child implements AutoCloseable {
    * @return what follows the prefix
    * @throws BenchException if it does not come in time or the process ends before
    */
-  String await(String prefix, Duration bound) throws BenchException, InterruptedException {
+  public String await(String prefix, Duration bound) throws BenchException, InterruptedException {
     long until = System.nanoTime() + bound.toNanos();
     while (System.nanoTime() < until) {
       String line = lines.poll(50, TimeUnit.MILLISECONDS);
@@ -97,7 +97,7 @@ final class Child implements AutoCloseable {
   }
 
   /** Sends one line to its standard input. */
-  void send(String line) throws BenchException {
+  public void send(String line) throws BenchException {
     try {
       input.write(line + "\n");
       input.flush();
@@ -107,17 +107,27 @@ final class Child implements AutoCloseable {
   }
 
   /** Waits for its end. */
-  boolean endsWithin(Duration bound) throws InterruptedException {
+  public boolean endsWithin(Duration bound) throws InterruptedException {
     return process.waitFor(bound.toMillis(), TimeUnit.MILLISECONDS);
   }
 
+  /** The operating system's number for it. */
+  public long pid() {
+    return process.pid();
+  }
+
+  /** Whether it runs. */
+  public boolean isAlive() {
+    return process.isAlive();
+  }
+
   /** The processor time that it has used since its start. */
-  Duration cpu() {
+  public Duration cpu() {
     return process.info().totalCpuDuration().orElse(Duration.ZERO);
   }
 
   /** An exception that names the process and shows the end of what it printed. */
-  BenchException failed(String what) {
+  public BenchException failed(String what) {
     return new BenchException(
         "The process '" + name + "' " + what + ". Its last lines:\n" + tail() + "\nLog: " + log);
   }

@@ -13,19 +13,27 @@ import org.jspecify.annotations.Nullable;
  * @param unit of the values
  * @param target what the ratio should be; null where nothing is asked
  * @param ours Tideover's values, round by round
- * @param bare the bare program's, in the same order; of the same number
+ * @param rival what it is compared with, as JSON names it: {@code bare}, {@code peer}
+ * @param theirs the rival's values, in the same order; of the same number
  */
-record Metric(
-    String name, String unit, @Nullable Target target, List<Double> ours, List<Double> bare) {
+public record Metric(
+    String name,
+    String unit,
+    @Nullable Target target,
+    List<Double> ours,
+    String rival,
+    List<Double> theirs) {
 
-  /** A bound on the ratio of ours to bare. */
-  record Target(boolean atLeast, double ratio) {
+  /** A bound on the ratio of ours to theirs. */
+  public record Target(boolean atLeast, double ratio) {
 
-    static Target atLeast(double ratio) {
+    /** Of a throughput. */
+    public static Target atLeast(double ratio) {
       return new Target(true, ratio);
     }
 
-    static Target atMost(double ratio) {
+    /** Of a time. */
+    public static Target atMost(double ratio) {
       return new Target(false, ratio);
     }
 
@@ -34,20 +42,21 @@ record Metric(
     }
   }
 
-  Metric {
+  /** Checks that each round has its counterpart. */
+  public Metric {
     ours = List.copyOf(ours);
-    bare = List.copyOf(bare);
-    if (ours.size() != bare.size()) {
+    theirs = List.copyOf(theirs);
+    if (ours.size() != theirs.size()) {
       throw new IllegalArgumentException(
-          name + ": " + ours.size() + " rounds of ours, " + bare.size() + " of bare");
+          name + ": " + ours.size() + " rounds of ours, " + theirs.size() + " of " + rival);
     }
   }
 
-  /** Of the ratios within the pairs. A pair without a bare value has none. */
+  /** Of the ratios within the pairs. Where the rival has nothing it is infinite. */
   Spread ratio() {
     List<Double> ratios = new ArrayList<>();
     for (int i = 0; i < ours.size(); i++) {
-      ratios.add(bare.get(i) == 0 ? Double.POSITIVE_INFINITY : ours.get(i) / bare.get(i));
+      ratios.add(theirs.get(i) == 0 ? Double.POSITIVE_INFINITY : ours.get(i) / theirs.get(i));
     }
     return Spread.of(ratios);
   }

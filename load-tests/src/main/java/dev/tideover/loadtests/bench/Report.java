@@ -8,62 +8,72 @@ import java.util.List;
 import java.util.Locale;
 
 /** What a run came to: a table for people, JSON for programs. Owned by one thread. */
-final class Report {
+public final class Report {
 
-  /** The figures of one scenario. */
-  record Section(List<Metric> metrics) {}
+  /** What something could do at best. */
+  private record Ceiling(String name, double value, String text) {}
 
-  private final double clientCeiling;
-  private final List<Section> sections = new ArrayList<>();
+  private final String rivals;
+  private final List<Ceiling> ceilings = new ArrayList<>();
+  private final List<List<Metric>> sections = new ArrayList<>();
   private final List<String> errors = new ArrayList<>();
 
-  /** With the requests a second that the client carries against a server that only echoes. */
-  Report(double clientCeiling) {
-    this.clientCeiling = clientCeiling;
+  /** With the title of the column beside Tideover's. */
+  public Report(String rivals) {
+    this.rivals = rivals;
   }
 
-  void add(Section section) {
-    sections.add(section);
+  /**
+   * Adds what could be reached at best, for the line at the end.
+   *
+   * @param value a second
+   * @param text with one place for the value
+   */
+  public void ceiling(String name, double value, String text) {
+    ceilings.add(new Ceiling(name, value, text));
   }
 
-  void error(String error) {
+  /** Adds the figures of one scenario. */
+  public void add(List<Metric> metrics) {
+    sections.add(List.copyOf(metrics));
+  }
+
+  /** Adds what went wrong. */
+  public void error(String error) {
     errors.add(error);
   }
 
   /** Whether every answer of every measured round was right. */
-  boolean isClean() {
+  public boolean isClean() {
     return errors.isEmpty();
   }
 
   /** The table: medians, in brackets the spread over the rounds. */
-  void print(PrintStream out, boolean compared) {
+  public void print(PrintStream out, boolean compared) {
     out.printf(Locale.ROOT, "%nMedians, in brackets the lowest and highest round.%n");
     String head = compared ? "Tideover" : "";
     out.printf(
         "%-28s %-27s %-27s %-20s %s%n",
         "",
-        compared ? head : "bare",
-        compared ? "bare" : "",
+        compared ? head : rivals,
+        compared ? rivals : "",
         compared ? "ratio" : "",
         compared ? "target" : "");
-    for (Section section : sections) {
-      for (Metric metric : section.metrics()) {
+    for (List<Metric> section : sections) {
+      for (Metric metric : section) {
         out.println(row(metric, compared));
       }
       out.println();
     }
-    out.printf(
-        Locale.ROOT,
-        "The client against a server that only echoes: %,.0f/s.%s%n",
-        clientCeiling,
-        compared
-            ? " The ratios count: the medians of the pairs' ratios, each pair in one moment."
-            : "");
+    ceilings.forEach(each -> out.println(String.format(Locale.ROOT, each.text(), each.value())));
+    if (compared) {
+      out.println("The ratios count: the medians of the pairs' ratios, each pair in one moment.");
+    }
     errors.forEach(error -> out.println("ERROR " + error));
   }
 
   private static String row(Metric metric, boolean compared) {
-    String bare = "%-27s".formatted(values(metric, Spread.of(metric.bare())));
+    String bare = "%-27s".formatted(values(metric, Spread.of(metric.theirs())));
     if (!compared) {
       return "%-28s %s".formatted(metric.name(), bare).stripTrailing();
     }
@@ -109,16 +119,16 @@ final class Report {
   }
 
   /** One object for each figure; medians, spreads, and every round's value. */
-  String toJson() {
+  public String toJson() {
     JsonArray list = new JsonArray();
-    list.add(
-        new JsonObject()
-            .put("name", "client-ceiling-echo-64")
-            .put("unit", "1/s")
-            .put("bare", rounded(clientCeiling)));
-    for (Section section : sections) {
-      section.metrics().forEach(metric -> list.add(toJson(metric)));
+    for (Ceiling each : ceilings) {
+      list.add(
+          new JsonObject()
+              .put("name", each.name())
+              .put("unit", "1/s")
+              .put("bare", rounded(each.value())));
     }
+    sections.forEach(section -> section.forEach(metric -> list.add(toJson(metric))));
     errors.forEach(error -> list.add(new JsonObject().put("name", "error").put("detail", error)));
     return list.encodePrettily() + "\n";
   }
@@ -130,18 +140,24 @@ final class Report {
             .put("name", metric.name())
             .put("unit", metric.unit())
             .put("ours", rounded(Spread.of(metric.ours()).median()))
-            .put("bare", rounded(Spread.of(metric.bare()).median()))
-            .put("ratioToBare", rounded(ratio.median()))
+            .put(metric.rival(), rounded(Spread.of(metric.theirs()).median()))
+            .put("ratioTo" + capital(metric.rival()), rounded(ratio.median()))
             .put("ratioMin", rounded(ratio.min()))
             .put("ratioMax", rounded(ratio.max()))
             .put("oursRounds", new JsonArray(metric.ours().stream().map(Report::rounded).toList()))
-            .put("bareRounds", new JsonArray(metric.bare().stream().map(Report::rounded).toList()));
+            .put(
+                metric.rival() + "Rounds",
+                new JsonArray(metric.theirs().stream().map(Report::rounded).toList()));
     if (metric.target() != null) {
       json.put(
           metric.target().atLeast() ? "targetAtLeast" : "targetAtMost", metric.target().ratio());
       json.put("targetMet", metric.target().isMetBy(ratio.median()));
     }
     return json;
+  }
+
+  private static String capital(String word) {
+    return Character.toUpperCase(word.charAt(0)) + word.substring(1);
   }
 
   private static Object rounded(double value) {

@@ -7,14 +7,14 @@ import java.util.List;
  *
  * @param median the middle one, or the mean of the two in the middle
  */
-record Spread(double min, double median, double max) {
+public record Spread(double min, double median, double max) {
 
   /**
    * Of at least one value.
    *
    * @throws IllegalArgumentException if there is none, or one that is not a number
    */
-  static Spread of(List<Double> values) {
+  public static Spread of(List<Double> values) {
     if (values.isEmpty() || values.stream().anyMatch(value -> value.isNaN())) {
       throw new IllegalArgumentException("no spread of " + values);
     }

@@ -6,7 +6,7 @@ import dev.tideover.loadtests.bare.BareService;
 import dev.tideover.loadtests.client.Load;
 import dev.tideover.loadtests.client.LoadClient;
 import dev.tideover.loadtests.client.Measurement;
-import java.io.File;
+import dev.tideover.testkit.Tether;
 import java.io.IOException;
 import java.net.HttpURLConnection;
 import java.net.InetAddress;
@@ -15,10 +15,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -51,8 +48,7 @@ final class Testbed implements AutoCloseable {
   /** One of the two that are compared. */
   record Side(String name, int port, Child gateway, Child service) {}
 
-  private final Path directory;
-  private final Deque<Child> children = new ArrayDeque<>();
+  private final Processes processes;
   private final Map<String, String> kafkaProperties;
   private final int replyPartitions;
   private @Nullable Child broker;
@@ -60,7 +56,7 @@ final class Testbed implements AutoCloseable {
   private String bootstrapServers = "";
 
   private Testbed(Path directory, Map<String, String> kafkaProperties, int replyPartitions) {
-    this.directory = directory;
+    this.processes = new Processes(directory);
     this.kafkaProperties = kafkaProperties;
     this.replyPartitions = replyPartitions;
   }
@@ -77,8 +73,11 @@ final class Testbed implements AutoCloseable {
 
   /** Starts broker and client; the rest needs them. */
   void startBase() throws BenchException, InterruptedException {
-    Child kafka = start("broker", ownClassPath(), List.of(), BrokerMain.class.getName());
-    Child load = start("client", ownClassPath(), CLIENT_FLAGS, LoadClient.class.getName());
+    Child kafka =
+        processes.start("broker", Processes.ownClassPath(), List.of(), BrokerMain.class.getName());
+    Child load =
+        processes.start(
+            "client", Processes.ownClassPath(), CLIENT_FLAGS, LoadClient.class.getName());
     broker = kafka;
     client = load;
     bootstrapServers = kafka.await(BrokerMain.READY, START_BOUND);
@@ -98,9 +97,9 @@ final class Testbed implements AutoCloseable {
   /** Starts the bare gateway and its service. */
   Side startBare() throws BenchException, InterruptedException {
     Child service =
-        start(
+        processes.start(
             "bare-service",
-            ownClassPath(),
+            Processes.ownClassPath(),
             SERVER_FLAGS,
             BareService.class.getName(),
             bootstrapServers);
@@ -110,7 +109,12 @@ final class Testbed implements AutoCloseable {
   }
 
   private Child startBareGateway(String name) throws BenchException {
-    return start(name, ownClassPath(), SERVER_FLAGS, BareGateway.class.getName(), bootstrapServers);
+    return processes.start(
+        name,
+        Processes.ownClassPath(),
+        SERVER_FLAGS,
+        BareGateway.class.getName(),
+        bootstrapServers);
   }
 
   private static int bareReady(Child gateway) throws BenchException, InterruptedException {
@@ -118,18 +122,13 @@ final class Testbed implements AutoCloseable {
   }
 
   /** Starts Tideover's gateway and a service that embeds the SDK, on the broker that runs. */
-  Side startTideover(Path built) throws BenchException, InterruptedException {
+  Side startTideover(Path root) throws BenchException, InterruptedException {
     List<Integer> ports = freePorts();
     Path config = writeConfig(ports.get(0), ports.get(1));
-    String classPath =
-        String.join(
-            File.pathSeparator,
-            built.resolve("classes").toString(),
-            built.resolve("lib").resolve("*").toString(),
-            ownClasses());
+    String classPath = Processes.tideoverClassPath(root);
     String tether = Tether.class.getName();
     Child gateway =
-        start(
+        processes.start(
             "tideover-gateway",
             classPath,
             SERVER_FLAGS,
@@ -141,7 +140,7 @@ final class Testbed implements AutoCloseable {
     untilReady(gateway, ports.get(1));
     // The gateway makes the topics; a service that comes earlier would have to wait for them.
     Child service =
-        start(
+        processes.start(
             "tideover-service",
             classPath,
             SERVER_FLAGS,
@@ -185,34 +184,6 @@ final class Testbed implements AutoCloseable {
       throw new IllegalStateException("startBase() comes first");
     }
     return child;
-  }
-
-  private Child start(String name, String classPath, List<String> flags, String... mainAndArguments)
-      throws BenchException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(flags);
-    command.addAll(List.of("-Dlogback.configurationFile=logback-bench.xml", "-cp", classPath));
-    command.addAll(List.of(mainAndArguments));
-    Child child = Child.start(name, directory, command);
-    synchronized (children) {
-      children.push(child);
-    }
-    return child;
-  }
-
-  private static String ownClassPath() {
-    return System.getProperty("java.class.path");
-  }
-
-  /** Where {@link Tether} is; nothing else of the benchmark reaches Tideover's class path. */
-  private static String ownClasses() throws BenchException {
-    try {
-      return Path.of(Testbed.class.getProtectionDomain().getCodeSource().getLocation().toURI())
-          .toString();
-    } catch (java.net.URISyntaxException e) {
-      throw new BenchException("The benchmark can't find its own classes: " + e.getMessage(), e);
-    }
   }
 
   private static void createTopics(String bootstrapServers)
@@ -259,7 +230,7 @@ final class Testbed implements AutoCloseable {
                 adminPort,
                 replyPartitions);
     try {
-      return Files.writeString(directory.resolve("gateway.yaml"), config);
+      return Files.writeString(processes.directory().resolve("gateway.yaml"), config);
     } catch (IOException e) {
       throw new BenchException("The gateway's configuration can't be written: " + e, e);
     }
@@ -306,11 +277,6 @@ final class Testbed implements AutoCloseable {
   /** Ends all processes, the last one first. */
   @Override
   public void close() {
-    List<Child> all;
-    synchronized (children) {
-      all = List.copyOf(children);
-      children.clear();
-    }
-    all.forEach(Child::close);
+    processes.close();
   }
 }

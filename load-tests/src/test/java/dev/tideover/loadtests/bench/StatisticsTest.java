@@ -68,6 +68,6 @@ class StatisticsTest {
   }
 
   private static Metric metric(Target target, List<Double> ours, List<Double> bare) {
-    return new Metric("name", "1/s", target, ours, bare);
+    return new Metric("name", "1/s", target, ours, "bare", bare);
   }
 }
