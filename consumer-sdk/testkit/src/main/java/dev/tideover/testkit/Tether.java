@@ -2,6 +2,7 @@ package dev.tideover.testkit;
 
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.time.Duration;
 import java.util.Arrays;
 
@@ -27,9 +28,9 @@ public final class Tether {
   public static void main(String[] args) throws Throwable {
     attach(1, CLEAN_EXIT, () -> {});
     try {
-      Class.forName(args[0])
-          .getMethod("main", String[].class)
-          .invoke(null, (Object) Arrays.copyOfRange(args, 1, args.length));
+      Method program = Class.forName(args[0]).getMethod("main", String[].class);
+      program.setAccessible(true); // as with java's own launcher, its class needn't be public
+      program.invoke(null, (Object) Arrays.copyOfRange(args, 1, args.length));
     } catch (InvocationTargetException e) {
       throw e.getCause() == null ? e : e.getCause();
     }
