@@ -207,6 +207,10 @@ final class Handling {
     if (!work.closing()) {
       sayFailed(work, delivery, fault, what, failure);
     }
+    Permits.Permit permit = work.permit();
+    if (permit != null) {
+      permit.raiseAlarm();
+    }
     mailbox.failed(work, fault, pause, what);
   }
 
