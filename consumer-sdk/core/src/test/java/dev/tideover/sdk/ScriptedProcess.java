@@ -68,6 +68,7 @@ final class ScriptedProcess implements AutoCloseable {
             .bootstrapServers(args[2])
             .onExhausted(OnExhausted.valueOf(args[3]))
             .instance("orders-1")
+            .concurrency(10 * CROWD) // of which a tenth may run from the start
             .property("session.timeout.ms", "30000")
             .backoff(new Backoff(Duration.ofMillis(20), Duration.ofMillis(50)))
             .handler(ScriptedProcess::handle)
@@ -84,7 +85,7 @@ final class ScriptedProcess implements AutoCloseable {
     say(CALL + request.text() + " #" + request.attempt());
     switch (word) {
       case "ok" -> {}
-      case "fail" -> throw new IllegalStateException("as it was told to");
+      case "fail", "fail-a" -> throw new IllegalStateException("as it was told to");
       case "fail-twice" -> {
         return Outcome.retry(request.attempt() < 2 ? Duration.ZERO : Duration.ofHours(1));
       }
