@@ -25,6 +25,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.utils.Utils;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -153,5 +154,53 @@ public final class TestService {
     TideoverConsumer consumer = builder.start();
     await().until(() -> consumer.partitions().size() == partitions);
     return consumer;
+  }
+
+  /** What the group has committed for the partition, with its metadata; null for none. */
+  @Nullable OffsetAndMetadata commit(int partition)
+      throws InterruptedException, ExecutionException {
+    return kafka
+        .admin()
+        .listConsumerGroupOffsets(name)
+        .partitionsToOffsetAndMetadata()
+        .get()
+        .get(partition(partition));
+  }
+
+  TopicPartition partition(int number) {
+    return new TopicPartition(requests, number);
+  }
+
+  /** A request for this partition without an ordering key: its id decides, so ids are drawn. */
+  RequestEnvelope onPartition(int partition, String body) {
+    while (true) {
+      RequestEnvelope request = request(null, body);
+      if (record(request).partition() == partition) {
+        return request;
+      }
+    }
+  }
+
+  /** All dead letters, in their order. */
+  List<ConsumerRecord<byte[], byte[]>> dead() {
+    return kafka.readAll(dead);
+  }
+
+  /** What an operator does with a dead letter: into the request topic again, as it was. */
+  ProducerRecord<byte[], byte[]> again(ConsumerRecord<byte[], byte[]> deadLetter) {
+    String source = text(deadLetter, "tideover-dead-source");
+    int partition = Integer.parseInt(source.split("/")[1]);
+    ProducerRecord<byte[], byte[]> record =
+        new ProducerRecord<>(requests, partition, deadLetter.key(), deadLetter.value());
+    for (Header header : deadLetter.headers()) {
+      if (!header.key().startsWith("tideover-dead-")) {
+        record.headers().add(header);
+      }
+    }
+    return record;
+  }
+
+  static String text(ConsumerRecord<byte[], byte[]> record, String header) {
+    return new String(record.headers().lastHeader(header).value(), UTF_8);
   }
 }

@@ -224,6 +224,10 @@ final class Handling {
       sayFailed(work, delivery, fault, what, failure);
       tellFailed(work, delivery, what, failure);
     }
+    Permits.Permit permit = work.permit();
+    if (permit != null) {
+      permit.raiseAlarm();
+    }
     mailbox.failed(work, fault, pause, what);
   }
 

@@ -230,7 +230,10 @@ public class Core<W> {
       startAlone(now);
       return;
     }
-    while (lanes.hasNext() && permits.inUse() < allowance() && breaker.mayStart(now)) {
+    while (lanes.hasNext()
+        && permits.inUse() < allowance()
+        && !permits.isAlarm()
+        && breaker.mayStart(now)) {
       handle(lanes.next(), now);
     }
   }
@@ -355,6 +358,7 @@ public class Core<W> {
    * @param what happened, for people
    */
   public void failed(Work<W> work, Fault fault, long pause, String what, long now) {
+    permits.endAlarm();
     cameBack(work);
     long nanos = work.takeHandlerNanos();
     if (nanos > 0) {

@@ -18,6 +18,9 @@ public final class Permits {
   /** At which number of permits in use the owner has something to start. */
   private volatile int wakeAt = NOBODY_WAITS;
 
+  /** Whether a handler has failed and the owner doesn't know yet. */
+  private volatile boolean alarm;
+
   Permits() {}
 
   /** The permit of one task. */
@@ -26,6 +29,15 @@ public final class Permits {
     private final AtomicBoolean held = new AtomicBoolean(true);
 
     private Permit() {}
+
+    /**
+     * A worker, before it reports a failure: the owner is to hear of it before it starts more.
+     * Without this, handlers that fail at once would free permits as fast as the owner takes them,
+     * and it would start all that it has before it learnt that none of it can succeed.
+     */
+    public void raiseAlarm() {
+      alarm = true;
+    }
 
     /**
      * Gives it back, if nobody has yet. Any thread.
@@ -38,6 +50,16 @@ public final class Permits {
       }
       return ownerIsWaitedFor();
     }
+  }
+
+  /** Owner: it has heard of a failure. */
+  void endAlarm() {
+    alarm = false;
+  }
+
+  /** Owner: whether a failure is being reported. */
+  boolean isAlarm() {
+    return alarm;
   }
 
   /** Owner: for a task that is begun next. How many there may be is the caller's to know. */
