@@ -168,7 +168,8 @@ final class PartitionInquiry implements AutoCloseable {
               + " remembers more than "
               + LedgerReader.MAX_ENTRIES
               + " requests that have failed and aren't finished. Look why they fail; to begin"
-              + " again without what it remembers, delete its records with kafka-delete-records");
+              + " again without what it remembers of them and of parked keys, stop the service,"
+              + " delete that topic, and start it again");
     }
     return new Result.Found(
         new Adoption(

@@ -300,10 +300,10 @@ final class PollLoop {
       if (core.takes(partition)) {
         core.stop(
             partition,
-            "the next request has been deleted before it was read: topic.retention is too short"
-                + " for such an outage, or somebody has deleted records. To go on with what is"
-                + " there, stop the service, set the offset (kafka-consumer-groups --reset-offsets"
-                + " --to-earliest), and start it again");
+            "the log doesn't have the request that comes next: it has been deleted before it was"
+                + " read (topic.retention is too short for such an outage, or somebody has deleted"
+                + " records), or the topic was deleted and created anew. Restart this instance:"
+                + " the log then says which of them it is, and how to go on");
       }
     }
   }

@@ -247,6 +247,7 @@ public class Core<W> {
   private void startAlone(long now) {
     if (aloneOut == null && permits.inUse() == 0 && breaker.mayStart(now)) {
       Work<W> work = lanes.nextAlone();
+      work.await(); // all others do, so its end has to be known at once
       aloneOut = work;
       handle(work, now);
     }

@@ -103,8 +103,8 @@ record Inheritance(
             + "), so the group's offset "
             + (found.committed() == Adoption.NONE ? "" : found.committed() + " ")
             + "means nothing in it. Stop the service, delete the group's offsets for the topic"
-            + " and the records of this partition in the ledger topic, and start it again: it"
-            + " then begins with the first request";
+            + " (kafka-consumer-groups --delete-offsets) and the service's ledger topic, and start"
+            + " it again: it then makes the ledger anew and begins with the first request";
       }
     }
     if (found.committed() == Adoption.NONE) {
