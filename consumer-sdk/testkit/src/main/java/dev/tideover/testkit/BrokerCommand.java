@@ -59,6 +59,15 @@ public final class BrokerCommand implements Callable<Integer> {
   @Option(names = "--remove-data-then", hidden = true)
   private boolean removeDataThen;
 
+  @Option(names = "--node-id", hidden = true)
+  private int nodeId = KafkaBroker.Node.ALONE.id();
+
+  @Option(names = "--controller-port", hidden = true)
+  private int controllerPort;
+
+  @Option(names = "--cluster-id", hidden = true)
+  private @Nullable String clusterId;
+
   @Spec
   @SuppressWarnings("NullAway.Init") // picocli sets it before it calls
   private CommandSpec spec;
@@ -93,6 +102,7 @@ public final class BrokerCommand implements Callable<Integer> {
     KafkaBroker broker;
     try {
       KafkaBroker.Builder builder = KafkaBroker.builder().port(port);
+      builder.node(new KafkaBroker.Node(nodeId, controllerPort, clusterId));
       if (data != null) {
         builder.dataDirectory(data);
       }

@@ -172,7 +172,7 @@ public final class BrokerProcess implements AutoCloseable {
    * A free port below those that systems give to outgoing connections: while the broker is dead,
    * one of the clients' own attempts to reconnect could otherwise get its port.
    */
-  private static int freePort() {
+  static int freePort() {
     for (int attempt = 0; attempt < 1_000; attempt++) {
       int candidate = ThreadLocalRandom.current().nextInt(12_000, 30_000);
       if (isFree(candidate)) {
@@ -228,6 +228,12 @@ public final class BrokerProcess implements AutoCloseable {
       command.add("--until-stdin-closes");
       if (settings.dataDirectory() == null) {
         command.add("--remove-data-then");
+      }
+      KafkaBroker.Node node = settings.node();
+      command.add("--node-id=" + node.id());
+      command.add("--controller-port=" + node.controllerPort());
+      if (node.clusterId() != null) {
+        command.add("--cluster-id=" + node.clusterId());
       }
       settings
           .properties()

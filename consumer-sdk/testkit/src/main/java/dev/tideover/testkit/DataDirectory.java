@@ -53,7 +53,8 @@ final class DataDirectory implements AutoCloseable {
    * @param chosen created where it is missing; null for a temporary one
    * @throws BrokerException if it can't be used; the message names the directory
    */
-  static DataDirectory open(@Nullable Path chosen, int nodeId, String controllerListener) {
+  static DataDirectory open(
+      @Nullable Path chosen, KafkaBroker.Node node, String controllerListener) {
     FileChannel lock = null;
     try {
       Path path =
@@ -73,7 +74,7 @@ final class DataDirectory implements AutoCloseable {
       boolean formatted = Files.exists(path.resolve(FORMATTED));
       boolean killed = formatted && !Files.exists(path.resolve(STOPPED_CLEANLY));
       if (!formatted) {
-        format(path, nodeId, controllerListener);
+        format(path, node, controllerListener);
       }
       DataDirectory directory = new DataDirectory(path, chosen == null, killed, lock);
       lock = null;
@@ -127,12 +128,14 @@ final class DataDirectory implements AutoCloseable {
     }
   }
 
-  private static void format(Path path, int nodeId, String controllerListener) throws IOException {
+  private static void format(Path path, KafkaBroker.Node node, String controllerListener)
+      throws IOException {
+    String clusterId = node.clusterId();
     try {
       new Formatter()
           .setPrintStream(new PrintStream(OutputStream.nullOutputStream()))
-          .setNodeId(nodeId)
-          .setClusterId(Uuid.randomUuid().toString())
+          .setNodeId(node.id())
+          .setClusterId(clusterId == null ? Uuid.randomUuid().toString() : clusterId)
           .addDirectory(path.toString())
           .setMetadataLogDirectory(path.toString())
           .setControllerListenerName(controllerListener)

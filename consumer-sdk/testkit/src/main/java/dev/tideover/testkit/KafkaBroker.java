@@ -31,7 +31,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A real Apache Kafka broker in this JVM: one node in KRaft's combined mode, listening on loopback.
+ * A real Apache Kafka broker in this JVM: a node in KRaft's combined mode, listening on loopback;
+ * as a rule the only one, and one of several in a {@link BrokerCluster}.
  *
  * <p>It is put together from Kafka's own parts and not by {@code KafkaRaftServer}, which ends the
  * JVM when something fails and opens its own sockets; here a failure is an exception and the
@@ -42,10 +43,25 @@ public final class KafkaBroker implements AutoCloseable {
   static final byte[] LOOPBACK = {127, 0, 0, 1};
 
   private static final Logger log = LoggerFactory.getLogger(KafkaBroker.class);
-  private static final int NODE_ID = 1;
   private static final String BROKER_LISTENER = "PLAINTEXT";
   private static final String CONTROLLER_LISTENER = "CONTROLLER";
   private static final Duration MAX_START = Duration.ofSeconds(60);
+
+  /**
+   * Which one of a cluster's nodes this is.
+   *
+   * @param controllerPort where the nodes' controllers talk to it; 0 for any free one, which will
+   *     do where nobody has to know it
+   * @param clusterId the same for all nodes; null for a new one
+   */
+  record Node(int id, int controllerPort, @Nullable String clusterId) {
+
+    static final Node ALONE = new Node(1, 0, null);
+
+    boolean isAlone() {
+      return equals(ALONE);
+    }
+  }
 
   private final int port;
   private final DataDirectory data;
@@ -134,6 +150,7 @@ public final class KafkaBroker implements AutoCloseable {
     private final List<String> jvmOptions = new ArrayList<>();
     private int port;
     private @Nullable Path dataDirectory;
+    private Node node = Node.ALONE;
 
     private Builder() {}
 
@@ -175,12 +192,23 @@ public final class KafkaBroker implements AutoCloseable {
       return this;
     }
 
+    /** One of several; the property {@code controller.quorum.voters} has to name them all. */
+    Builder node(Node node) {
+      this.node = node;
+      return this;
+    }
+
+    Node node() {
+      return node;
+    }
+
     Builder copy() {
       Builder copy = new Builder();
       copy.properties.putAll(properties);
       copy.jvmOptions.addAll(jvmOptions);
       copy.port = port;
       copy.dataDirectory = dataDirectory;
+      copy.node = node;
       return copy;
     }
 
@@ -209,8 +237,8 @@ public final class KafkaBroker implements AutoCloseable {
     public KafkaBroker start() {
       try (ListeningSockets sockets = new ListeningSockets()) {
         int brokerPort = sockets.bind(BROKER_LISTENER, port);
-        int controllerPort = sockets.bind(CONTROLLER_LISTENER, 0);
-        DataDirectory data = DataDirectory.open(dataDirectory, NODE_ID, CONTROLLER_LISTENER);
+        int controllerPort = sockets.bind(CONTROLLER_LISTENER, node.controllerPort());
+        DataDirectory data = DataDirectory.open(dataDirectory, node, CONTROLLER_LISTENER);
         try {
           return launch(data, sockets, brokerPort, controllerPort);
         } catch (Exception e) {
@@ -233,7 +261,7 @@ public final class KafkaBroker implements AutoCloseable {
     private KafkaBroker launch(
         DataDirectory data, ListeningSockets sockets, int brokerPort, int controllerPort)
         throws InterruptedException, ExecutionException, TimeoutException {
-      Properties settings = settings(data.path(), brokerPort, controllerPort);
+      Properties settings = settings(node.id(), data.path(), brokerPort, controllerPort);
       settings.putAll(properties);
       KafkaConfig config = KafkaConfig.fromProps(settings, false);
       var directories = KafkaRaftServer.initializeLogDirs(config, log, "");
@@ -255,7 +283,7 @@ public final class KafkaBroker implements AutoCloseable {
       BrokerServer broker = new BrokerServer(shared);
       try {
         controller.startup();
-        if (data.wasKilled()) {
+        if (data.wasKilled() && node.isAlone()) {
           unregisterPredecessor(controller);
         }
         broker.startup();
@@ -291,7 +319,7 @@ public final class KafkaBroker implements AutoCloseable {
       try {
         controller
             .controller()
-            .unregisterBroker(context, NODE_ID)
+            .unregisterBroker(context, Node.ALONE.id())
             .get(MAX_START.toSeconds(), TimeUnit.SECONDS);
       } catch (ExecutionException e) {
         if (!(e.getCause() instanceof BrokerIdNotRegisteredException)) {
@@ -315,12 +343,12 @@ public final class KafkaBroker implements AutoCloseable {
           };
     }
 
-    private static Properties settings(Path data, int port, int controllerPort) {
+    private static Properties settings(int id, Path data, int port, int controllerPort) {
       Properties settings = new Properties();
       settings.put("process.roles", "broker,controller");
-      settings.put("node.id", Integer.toString(NODE_ID));
+      settings.put("node.id", Integer.toString(id));
       // Static voters: the controller may have another port at each start.
-      settings.put("controller.quorum.voters", NODE_ID + "@127.0.0.1:" + controllerPort);
+      settings.put("controller.quorum.voters", id + "@127.0.0.1:" + controllerPort);
       settings.put("controller.listener.names", CONTROLLER_LISTENER);
       settings.put(
           "listeners",

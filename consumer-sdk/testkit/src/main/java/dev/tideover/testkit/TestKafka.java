@@ -8,6 +8,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -70,9 +71,10 @@ public final class TestKafka implements AutoCloseable {
   }
 
   /**
-   * Creates a topic and returns when each of its partitions has a leader that serves it. A producer
-   * that comes earlier has its first batch refused and its second one taken, and so gets stuck
-   * (OutOfOrderSequenceException) until its delivery timeout.
+   * Creates a topic, with as many replicas as is the broker's default, and returns when each of its
+   * partitions has a leader that serves it. A producer that comes earlier has its first batch
+   * refused and its second one taken, and so gets stuck (OutOfOrderSequenceException) until its
+   * delivery timeout.
    *
    * @return the name
    * @throws KafkaException if it can't, for example because the topic is there already
@@ -83,7 +85,8 @@ public final class TestKafka implements AutoCloseable {
 
   /** The same with topic settings such as {@code cleanup.policy}. */
   public String createTopic(String name, int partitions, Map<String, String> settings) {
-    NewTopic topic = new NewTopic(name, partitions, (short) 1).configs(settings);
+    NewTopic topic =
+        new NewTopic(name, Optional.of(partitions), Optional.empty()).configs(settings);
     await(admin().createTopics(List.of(topic)).all(), "topic " + name + " to be created");
     long end = System.nanoTime() + TIMEOUT.toNanos();
     while (!hasLeaders(name)) {
