@@ -235,7 +235,7 @@ public class Core<W> {
     }
   }
 
-  private int allowance() {
+  int allowance() {
     int limit = pace.limit();
     return limit >= policy.concurrency() ? limit + policy.surplus() : limit;
   }
@@ -582,6 +582,11 @@ public class Core<W> {
   public long untilNextStart(long now) {
     long probe = lanes.hasNext() || lanes.hasAlone() ? breaker.untilProbe(now) : Long.MAX_VALUE;
     return Math.min(probe, lanes.untilNextTick(now));
+  }
+
+  /** How many handlers the watchdog knows of. */
+  int watched() {
+    return watchdog.handling();
   }
 
   /** Whether nothing is under way and nothing waits for a commit. */
