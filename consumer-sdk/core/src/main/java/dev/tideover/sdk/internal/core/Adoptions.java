@@ -54,9 +54,6 @@ final class Adoptions<W> {
       return;
     }
     unknown.remove(partition);
-    if (inheritance.first() && policy.ledger()) {
-      effects.note(partition, new LedgerEntry.Begun(inheritance.topicId()));
-    }
     effects.seek(partition, inheritance.offset());
     unmarked.put(partition, new Assignment<>(partition, inheritance));
   }

@@ -554,6 +554,10 @@ public class Core<W> {
     for (Assignment<W> assignment : adoptions.marked()) {
       lanes.assign(assignment);
       marked.add(assignment.partition);
+      if (assignment.inheritance.first() && policy.ledger()) {
+        // Not before there is an offset: to have begun without one means that it was lost.
+        effects.note(assignment.partition, new LedgerEntry.Begun(assignment.inheritance.topicId()));
+      }
     }
     if (!marked.isEmpty() && !draining) {
       effects.resume(marked);

@@ -1,0 +1,26 @@
+package dev.tideover.sdk.internal.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+/**
+ * Schedules by which the simulator has found something, as it has shrunk them. {@link
+ * Simulation#tell} tells what happens in one.
+ */
+class SimulatedSchedulesTest {
+
+  @Test
+  void aCrashBetweenAnAdoptionAndItsFirstCommitDoesNotStopThePartition() {
+    keepsItsPromises(65536, 63, 59);
+  }
+
+  private static void keepsItsPromises(int config, int... schedule) {
+    Violation violation =
+        Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
+
+    assertThat(violation)
+        .as(() -> Simulation.tell(new SimConfig(config), schedule, SimFault.NONE))
+        .isNull();
+  }
+}
