@@ -36,6 +36,7 @@ final class Watchdog<W> {
   }
 
   void begun(Work<W> work) {
+    work.timedOut = false;
     handling.add(work);
   }
 

@@ -15,6 +15,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(65536, 63, 59);
   }
 
+  @Test
+  void aHandlerThatRanOutOfTimeBeforeIsInterruptedAgainNotGivenUpAtOnce() {
+    keepsItsPromises(33554944, 45772);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
