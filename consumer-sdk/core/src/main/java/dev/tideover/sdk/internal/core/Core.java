@@ -466,7 +466,11 @@ public class Core<W> {
     if (work.step() != Work.Step.RECORD || work.isStale()) {
       cameBack(work);
     }
-    lanes.again(work, now + pause, work.step() == Work.Step.HANDLE);
+    boolean anew = work.step() == Work.Step.HANDLE;
+    if (anew) {
+      breaker.lost(work.ticket, now);
+    }
+    lanes.again(work, now + pause, anew);
   }
 
   /** It came back without having been begun, or was given up. */

@@ -20,6 +20,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(33554944, 45772);
   }
 
+  @Test
+  void aProbeThatDoesNotReachItsHandlerMakesRoomForAnother() {
+    keepsItsPromises(545259520, 63435, 37959);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
