@@ -46,6 +46,9 @@ public class Core<W> {
   /** The one that runs alone, from its start to the end of its handler. */
   private @Nullable Work<W> aloneOut;
 
+  /** The last one that was started to see whether the infrastructure is back. */
+  private @Nullable Work<W> probe;
+
   private boolean draining;
 
   /** Begins without any partition. */
@@ -118,10 +121,14 @@ public class Core<W> {
     for (Work<W> work : stale) {
       work.trouble().interruptedAt = now;
       effects.interrupt(work, true);
-      if (work == aloneOut) {
-        aloneOut = null;
-      }
-      breaker.lost(work.ticket, now);
+    }
+    // These may be out, or wait to be sent again.
+    if (aloneOut != null && aloneOut.isStale()) {
+      aloneOut = null;
+    }
+    if (probe != null && probe.isStale()) {
+      breaker.lost(probe.ticket, now);
+      probe = null;
     }
     return stale.size();
   }
@@ -251,6 +258,9 @@ public class Core<W> {
 
   private void handle(Work<W> work, long now) {
     work.ticket = breaker.started(now);
+    if (breaker.isProbe(work.ticket)) {
+      probe = work;
+    }
     String blocker = blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
       breaker.lost(work.ticket, now);
@@ -463,10 +473,12 @@ public class Core<W> {
 
   /** Something has to be sent for it, again or next; no sooner than after the pause. */
   public void again(Work<W> work, long pause, long now) {
-    if (work.step() != Work.Step.RECORD || work.isStale()) {
-      cameBack(work);
-    }
     boolean anew = work.step() == Work.Step.HANDLE;
+    boolean alone = work == aloneOut && work.step() == Work.Step.RECORD && !work.isStale();
+    cameBack(work);
+    if (alone) {
+      aloneOut = work; // until its start is recorded and its handler has run
+    }
     if (anew) {
       breaker.lost(work.ticket, now);
     }

@@ -25,6 +25,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(545259520, 63435, 37959);
   }
 
+  @Test
+  void aRequestThatWaitsToBeSentAgainLeavesNothingBehindWhenItsPartitionGoes() {
+    keepsItsPromises(9568256, 58, 3, 36999, 6, 5, 372, 14138, 0, 61);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
