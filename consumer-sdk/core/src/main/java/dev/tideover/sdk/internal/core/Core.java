@@ -448,7 +448,11 @@ public class Core<W> {
         if (wasAlone) {
           aloneOut = work;
         }
-        if (wasAlone || breaker.state() == Breaker.State.PROBING || permits.inUse() < allowance()) {
+        boolean mayStart =
+            aloneOut == null
+                && breaker.state() == Breaker.State.CLOSED
+                && permits.inUse() < allowance();
+        if (wasAlone || breaker.isProbe(work.ticket) || mayStart) {
           begin(work, permits.take());
         } else {
           lanes.recorded(work);

@@ -30,6 +30,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(9568256, 58, 3, 36999, 6, 5, 372, 14138, 0, 61);
   }
 
+  @Test
+  void aRecordedStartWaitsWhileAnotherRequestRunsAlone() {
+    keepsItsPromises(50365568, 47311, 8, 9, 14, 7, 14, 10, 13, 8, 15, 52235);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
