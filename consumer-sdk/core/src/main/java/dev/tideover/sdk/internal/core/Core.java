@@ -381,6 +381,7 @@ public class Core<W> {
       lanes.giveBack(work);
       return;
     }
+    boolean recorded = work.trouble != null && work.trouble.recorded;
     if (work.trouble != null) {
       // It has come back in good order, so it isn't what brings instances down.
       work.trouble.suspicion = Trouble.Suspicion.NONE;
@@ -388,21 +389,25 @@ public class Core<W> {
     }
     if (fault.isInfrastructure()) {
       int faults = work.trouble().infrastructureFaults++;
-      lanes.again(work, now + infrastructurePause(faults), true);
+      wait(work, now + infrastructurePause(faults), recorded);
       return;
     }
     if (parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.
-      lanes.again(work, now + MAX_INFRASTRUCTURE_PAUSE, true);
+      wait(work, now + MAX_INFRASTRUCTURE_PAUSE, recorded);
       return;
     }
     work.attempts++;
     if (fault == Fault.REJECTED || work.attempts >= policy.attempts()) {
       bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
+      if (recorded) {
+        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      }
       park(work);
       begin(work, null);
     } else {
-      wait(work, now + (pause >= 0 ? pause : policy.pauses().after(work.attempts)));
+      long due = now + (pause >= 0 ? pause : policy.pauses().after(work.attempts));
+      wait(work, due, policy.ledger());
     }
   }
 
@@ -418,8 +423,14 @@ public class Core<W> {
     return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
   }
 
-  private void wait(Work<W> work, long due) {
-    if (policy.ledger()) {
+  /**
+   * Until the next attempt.
+   *
+   * @param record whether the ledger has to know: of an attempt, or that a start that it knows of
+   *     has come to an orderly end
+   */
+  private void wait(Work<W> work, long due, boolean record) {
+    if (record) {
       record(work, Trouble.After.WAIT, attempts(work, LedgerEntry.Start.NONE));
       work.trouble().due = due;
       begin(work, null);

@@ -35,6 +35,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(50365568, 47311, 8, 9, 14, 7, 14, 10, 13, 8, 15, 52235);
   }
 
+  @Test
+  void aRequestThatCameBackWithAnInfrastructureFaultIsNotBlamedForALaterCrash() {
+    keepsItsPromises(50331712, 53070, 47119);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
