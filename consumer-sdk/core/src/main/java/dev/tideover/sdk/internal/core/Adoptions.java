@@ -54,8 +54,31 @@ final class Adoptions<W> {
       return;
     }
     unknown.remove(partition);
+    if (policy.ledger() && !inheritance.crashed()) {
+      closeStarts(partition, found);
+    }
     effects.seek(partition, inheritance.offset());
     unmarked.put(partition, new Assignment<>(partition, inheritance));
+  }
+
+  /**
+   * The starts that the ledger knows of have come to an orderly end, as the note says. From now on
+   * the note will say something else, so the ledger has to.
+   */
+  private void closeStarts(TopicPartition partition, Adoption found) {
+    for (LedgerEntry entry : found.ledger()) {
+      if (entry instanceof LedgerEntry.Attempts known && known.start() != LedgerEntry.Start.NONE) {
+        effects.note(
+            partition,
+            new LedgerEntry.Attempts(
+                known.offset(),
+                known.id(),
+                known.attempts(),
+                known.crashes(),
+                LedgerEntry.Start.NONE,
+                policy.incarnation()));
+      }
+    }
   }
 
   void refuse(TopicPartition partition, long number, String diagnosis) {

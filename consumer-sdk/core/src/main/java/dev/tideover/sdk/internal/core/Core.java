@@ -378,7 +378,7 @@ public class Core<W> {
     if (work.isStale() || work.closing() && fault != Fault.REJECTED) {
       // It failed while the service shuts down or the partition moves: pools and files may be
       // closed already. That is no fault of the request's and costs it no attempt.
-      lanes.giveBack(work);
+      giveBack(work);
       return;
     }
     boolean recorded = work.trouble != null && work.trouble.recorded;
@@ -504,6 +504,15 @@ public class Core<W> {
   public void givenBack(Work<W> work, long now) {
     cameBack(work);
     breaker.lost(work.ticket, now);
+    giveBack(work);
+  }
+
+  private void giveBack(Work<W> work) {
+    if (!work.isStale() && work.closing() && work.trouble != null && work.trouble.recorded) {
+      // It isn't open any more, and others of this partition may crash the instance still.
+      work.trouble.recorded = false;
+      effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+    }
     lanes.giveBack(work);
   }
 

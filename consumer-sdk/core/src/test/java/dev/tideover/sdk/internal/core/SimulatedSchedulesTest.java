@@ -40,6 +40,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(50331712, 53070, 47119);
   }
 
+  @Test
+  void aRequestThatWasGivenBackInGoodOrderIsNotBlamedForALaterCrash() {
+    keepsItsPromises(50594048, 5, 47053, 49674, 2, 41221, 56, 61, 3, 445, 507, 55, 4, 2, 62, 57);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
