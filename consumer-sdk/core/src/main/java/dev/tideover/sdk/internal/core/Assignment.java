@@ -54,6 +54,9 @@ final class Assignment<W> {
   /** Ordering keys that are parked, with the id of the request that failed. */
   final Map<String, String> parked;
 
+  /** Offsets of dead requests that the ledger knows of and that no commit has passed yet. */
+  final List<Long> forgettable = new ArrayList<>(0);
+
   /** The offset last committed. */
   long committed;
 

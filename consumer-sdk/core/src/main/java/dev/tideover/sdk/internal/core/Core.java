@@ -214,6 +214,10 @@ public class Core<W> {
           work,
           "crash-loop",
           known.crashes() + " times an instance has ended while this request ran alone in it");
+      if (known.openStart()) {
+        // So that it stays one, should it come again, whatever is made of its last start by then.
+        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      }
     } else if (known.openStart()) {
       trouble.suspicion = Trouble.Suspicion.ALONE;
     }
@@ -344,9 +348,28 @@ public class Core<W> {
   private void end(Work<W> work) {
     commits.completed();
     if (!work.isStale() && work.trouble != null && work.trouble.inLedger) {
-      effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
+      if (work.trouble.dead) {
+        // Until its offset is committed it can come again, and then it mustn't begin anew.
+        work.assignment.forgettable.add(work.offset);
+      } else {
+        effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
+      }
     }
     lanes.end(work);
+  }
+
+  /** What can't come again any more. */
+  private void forget(Assignment<?> assignment, long committed) {
+    if (assignment.live && !assignment.forgettable.isEmpty()) {
+      assignment.forgettable.removeIf(
+          offset -> {
+            boolean committedNow = offset < committed;
+            if (committedNow) {
+              effects.forget(assignment.partition, LedgerEntry.Attempts.key(offset));
+            }
+            return committedNow;
+          });
+    }
   }
 
   /** Whether it is the failed one of a parked key, and has been handled after all. */
@@ -590,6 +613,9 @@ public class Core<W> {
       return;
     }
     lanes.committed(snapshot);
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      forget(entry.assignment(), entry.offset());
+    }
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {
       lanes.assign(assignment);

@@ -45,6 +45,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(50594048, 5, 47053, 49674, 2, 41221, 56, 61, 3, 445, 507, 55, 4, 2, 62, 57);
   }
 
+  @Test
+  void aRequestThatIsDeadForItsCrashesStaysDeadUntilItsOffsetIsCommitted() {
+    keepsItsPromises(16777216, 53006, 49354);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
