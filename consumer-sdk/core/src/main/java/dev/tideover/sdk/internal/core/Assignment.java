@@ -182,9 +182,9 @@ final class Assignment<W> {
     return lastReceived == NONE ? inheritance.offset() : lastReceived + 1;
   }
 
-  /** Whether nothing is under way any more, for good. */
+  /** Whether nothing is under way any more, nor will be. */
   private boolean isClean() {
-    return !isOpen() && busy == 0;
+    return !isOpen() && drained();
   }
 
   /** Whether a commit would tell Kafka something new. */

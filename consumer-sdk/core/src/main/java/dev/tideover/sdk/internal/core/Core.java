@@ -479,6 +479,12 @@ public class Core<W> {
       case HANDLE -> {
         trouble.recorded = true;
         work.step(Work.Step.HANDLE);
+        work.started = false; // its entry was, but not its handler
+        if (!work.assignment.admits(work)) {
+          breaker.lost(work.ticket, now);
+          giveBack(work);
+          return;
+        }
         if (wasAlone) {
           aloneOut = work;
         }

@@ -50,6 +50,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(16777216, 53006, 49354);
   }
 
+  @Test
+  void aNoteDoesNotSayCleanWhileARequestHasYetToStart() {
+    keepsItsPromises(8650890, 22861, 24396, 39944, 5, 0, 277, 59, 57);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
