@@ -88,13 +88,44 @@ final class Adoptions<W> {
     }
   }
 
-  /** Those that a commit has to mark. */
+  /**
+   * These are about to be given up. They aren't marked any more: it would look as if their owner
+   * had crashed.
+   */
+  void close(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      if (unknown.remove(partition) != null) {
+        effects.abandonAdoption(partition);
+      }
+      Assignment<W> assignment = unmarked.get(partition);
+      if (assignment != null) {
+        assignment.close();
+      }
+    }
+  }
+
+  /** All of them are. */
+  void close() {
+    close(List.copyOf(unknown.keySet()));
+    close(List.copyOf(unmarked.keySet()));
+  }
+
+  /** Whether there are some that a commit has to mark. */
   boolean anyUnmarked() {
-    return !unmarked.isEmpty();
+    for (Assignment<W> assignment : unmarked.values()) {
+      if (assignment.isOpen()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   void addTo(CommitSnapshot snapshot) {
-    unmarked.values().forEach(assignment -> snapshot.add(assignment.entry()));
+    for (Assignment<W> assignment : unmarked.values()) {
+      if (assignment.isOpen()) {
+        snapshot.add(assignment.entry());
+      }
+    }
   }
 
   /** Those that are marked by now, and may be worked on. */

@@ -96,12 +96,14 @@ public class Core<W> {
    * that what has ended can be committed.
    */
   public void close(Collection<TopicPartition> partitions) {
+    adoptions.close(partitions);
     lanes.close(partitions);
   }
 
   /** All of them are about to be given up, for good. */
   public void drain() {
     draining = true;
+    adoptions.close();
     lanes.close(lanes.partitions());
   }
 
@@ -625,13 +627,15 @@ public class Core<W> {
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {
       lanes.assign(assignment);
-      marked.add(assignment.partition);
+      if (assignment.isOpen()) {
+        marked.add(assignment.partition);
+      }
       if (assignment.inheritance.first() && policy.ledger()) {
         // Not before there is an offset: to have begun without one means that it was lost.
         effects.note(assignment.partition, new LedgerEntry.Begun(assignment.inheritance.topicId()));
       }
     }
-    if (!marked.isEmpty() && !draining) {
+    if (!marked.isEmpty()) {
       effects.resume(marked);
       effects.opened(marked);
     }

@@ -55,6 +55,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(8650890, 22861, 24396, 39944, 5, 0, 277, 59, 57);
   }
 
+  @Test
+  void aCloseBeforeTheFirstCommitDoesNotLookLikeACrash() {
+    keepsItsPromises(262144, 59, 57);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
