@@ -60,6 +60,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(262144, 59, 57);
   }
 
+  @Test
+  void aCommitThatIsNeverAnsweredIsMadeAgain() {
+    keepsItsPromises(2097152, 10, 59, 4, 243, 62, 52485);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
