@@ -183,6 +183,9 @@ public class Core<W> {
       Work.Step step) {
     Work<W> work = lanes.receive(partition, offset, key, bytes, payload);
     if (work == null) {
+      if (lanes.takes(partition)) {
+        commits.completed(); // it has ended before, so the commit may pass it
+      }
       return;
     }
     work.step(step);
