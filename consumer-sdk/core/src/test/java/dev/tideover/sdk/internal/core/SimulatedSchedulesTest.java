@@ -65,6 +65,11 @@ class SimulatedSchedulesTest {
     keepsItsPromises(2097152, 10, 59, 4, 243, 62, 52485);
   }
 
+  @Test
+  void whatIsKnownToBeDoneStaysKnownWhenThePartitionMovesTwice() {
+    keepsItsPromises(318767104, 42319, 49803, 53583);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
