@@ -24,7 +24,7 @@ final class Simulation {
 
   /**
    * What may happen, with its weight; the simplest first. Another order or other weights, or
-   * another reading of a step's number, give the literals in {@code SimulatedSchedulesTest} another
+   * another reading of a step's number, give the literals in {@link SimulatedSchedulesTest} another
    * meaning: new ones have to be found then, each with the fix that it is about taken out.
    */
   private enum Step {
