@@ -54,11 +54,31 @@ final class Adoptions<W> {
       return;
     }
     unknown.remove(partition);
-    if (inheritance.first() && policy.ledger()) {
-      effects.note(partition, new LedgerEntry.Begun(inheritance.topicId()));
+    if (policy.ledger() && !inheritance.crashed()) {
+      closeStarts(partition, found);
     }
     effects.seek(partition, inheritance.offset());
     unmarked.put(partition, new Assignment<>(partition, inheritance));
+  }
+
+  /**
+   * The starts that the ledger knows of have come to an orderly end, as the note says. From now on
+   * the note will say something else, so the ledger has to.
+   */
+  private void closeStarts(TopicPartition partition, Adoption found) {
+    for (LedgerEntry entry : found.ledger()) {
+      if (entry instanceof LedgerEntry.Attempts known && known.start() != LedgerEntry.Start.NONE) {
+        effects.note(
+            partition,
+            new LedgerEntry.Attempts(
+                known.offset(),
+                known.id(),
+                known.attempts(),
+                known.crashes(),
+                LedgerEntry.Start.NONE,
+                policy.incarnation()));
+      }
+    }
   }
 
   void refuse(TopicPartition partition, long number, String diagnosis) {
@@ -68,13 +88,44 @@ final class Adoptions<W> {
     }
   }
 
-  /** Those that a commit has to mark. */
+  /**
+   * These are about to be given up. They aren't marked any more: it would look as if their owner
+   * had crashed.
+   */
+  void close(Collection<TopicPartition> partitions) {
+    for (TopicPartition partition : partitions) {
+      if (unknown.remove(partition) != null) {
+        effects.abandonAdoption(partition);
+      }
+      Assignment<W> assignment = unmarked.get(partition);
+      if (assignment != null) {
+        assignment.close();
+      }
+    }
+  }
+
+  /** All of them are. */
+  void close() {
+    close(List.copyOf(unknown.keySet()));
+    close(List.copyOf(unmarked.keySet()));
+  }
+
+  /** Whether there are some that a commit has to mark. */
   boolean anyUnmarked() {
-    return !unmarked.isEmpty();
+    for (Assignment<W> assignment : unmarked.values()) {
+      if (assignment.isOpen()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   void addTo(CommitSnapshot snapshot) {
-    unmarked.values().forEach(assignment -> snapshot.add(assignment.entry()));
+    for (Assignment<W> assignment : unmarked.values()) {
+      if (assignment.isOpen()) {
+        snapshot.add(assignment.entry());
+      }
+    }
   }
 
   /** Those that are marked by now, and may be worked on. */

@@ -54,6 +54,9 @@ final class Assignment<W> {
   /** Ordering keys that are parked, with the id of the request that failed. */
   final Map<String, String> parked;
 
+  /** Offsets of dead requests that the ledger knows of and that no commit has passed yet. */
+  final List<Long> forgettable = new ArrayList<>(0);
+
   /** The offset last committed. */
   long committed;
 
@@ -176,12 +179,19 @@ final class Assignment<W> {
     if (first != null) {
       return first.offset;
     }
-    return lastReceived == NONE ? inheritance.offset() : lastReceived + 1;
+    long next = lastReceived == NONE ? inheritance.offset() : lastReceived + 1;
+    for (int i = nextDone; i < inheritance.done().size(); i++) {
+      CommitNote.OffsetRange done = inheritance.done().get(i);
+      if (done.from() <= next && next < done.to()) {
+        return done.to(); // they don't touch, so there is no further one to pass
+      }
+    }
+    return next;
   }
 
-  /** Whether nothing is under way any more, for good. */
+  /** Whether nothing is under way any more, nor will be. */
   private boolean isClean() {
-    return !isOpen() && busy == 0;
+    return !isOpen() && drained();
   }
 
   /** Whether a commit would tell Kafka something new. */
@@ -220,7 +230,24 @@ final class Assignment<W> {
     if (from != NONE) {
       done.add(new CommitNote.OffsetRange(from, last + 1));
     }
+    addInherited(done);
     return new CommitNote(inheritance.topicId(), isClean(), done);
+  }
+
+  /** What has ended under an earlier owner and hasn't come yet is still worth to be known. */
+  private void addInherited(List<CommitNote.OffsetRange> done) {
+    List<CommitNote.OffsetRange> before = inheritance.done();
+    // Behind all that is in the books, and behind the offset that it goes with.
+    long first = Math.max(lastReceived + 1, firstUnfinished());
+    for (int i = nextDone; i < before.size() && done.size() < MOST_RANGES; i++) {
+      long from = Math.max(before.get(i).from(), first);
+      long to = before.get(i).to();
+      if (from < to) {
+        int last = done.size() - 1;
+        boolean touches = last >= 0 && done.get(last).to() == from;
+        done.add(new CommitNote.OffsetRange(touches ? done.remove(last).from() : from, to));
+      }
+    }
   }
 
   void committed(CommitSnapshot.Entry entry) {

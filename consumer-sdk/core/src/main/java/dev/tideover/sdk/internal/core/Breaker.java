@@ -62,6 +62,11 @@ public final class Breaker {
     return state == State.CLOSED || state == State.OPEN && now - probeAt >= 0;
   }
 
+  /** Whether this is the ticket of the probe that is under way. */
+  boolean isProbe(int of) {
+    return state == State.PROBING && of == ticket;
+  }
+
   /** How long until a probe may start; {@code Long.MAX_VALUE} unless {@link State#OPEN}. */
   public long untilProbe(long now) {
     return state == State.OPEN ? Math.max(0, probeAt - now) : Long.MAX_VALUE;

@@ -41,10 +41,11 @@ final class Commits {
    */
   boolean isDue(boolean urgent, long now) {
     boolean late = now - next >= 0;
-    boolean due = urgent || completions > 0 && (late || completions >= MOST_COMPLETIONS);
+    boolean lost = underWay && now - began >= LOST;
+    boolean due = urgent || lost || completions > 0 && (late || completions >= MOST_COMPLETIONS);
     boolean tooEarly = failed && !late;
     // One at a time: of two under way the older could win and set the offset back.
-    boolean mustWait = underWay && now - began < LOST;
+    boolean mustWait = underWay && !lost;
     return due && !tooEarly && !mustWait;
   }
 

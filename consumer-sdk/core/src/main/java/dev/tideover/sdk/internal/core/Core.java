@@ -46,6 +46,9 @@ public class Core<W> {
   /** The one that runs alone, from its start to the end of its handler. */
   private @Nullable Work<W> aloneOut;
 
+  /** The last one that was started to see whether the infrastructure is back. */
+  private @Nullable Work<W> probe;
+
   private boolean draining;
 
   /** Begins without any partition. */
@@ -93,12 +96,14 @@ public class Core<W> {
    * that what has ended can be committed.
    */
   public void close(Collection<TopicPartition> partitions) {
+    adoptions.close(partitions);
     lanes.close(partitions);
   }
 
   /** All of them are about to be given up, for good. */
   public void drain() {
     draining = true;
+    adoptions.close();
     lanes.close(lanes.partitions());
   }
 
@@ -118,10 +123,14 @@ public class Core<W> {
     for (Work<W> work : stale) {
       work.trouble().interruptedAt = now;
       effects.interrupt(work, true);
-      if (work == aloneOut) {
-        aloneOut = null;
-      }
-      breaker.lost(work.ticket, now);
+    }
+    // These may be out, or wait to be sent again.
+    if (aloneOut != null && aloneOut.isStale()) {
+      aloneOut = null;
+    }
+    if (probe != null && probe.isStale()) {
+      breaker.lost(probe.ticket, now);
+      probe = null;
     }
     return stale.size();
   }
@@ -174,6 +183,9 @@ public class Core<W> {
       Work.Step step) {
     Work<W> work = lanes.receive(partition, offset, key, bytes, payload);
     if (work == null) {
+      if (lanes.takes(partition)) {
+        commits.completed(); // it has ended before, so the commit may pass it
+      }
       return;
     }
     work.step(step);
@@ -207,6 +219,10 @@ public class Core<W> {
           work,
           "crash-loop",
           known.crashes() + " times an instance has ended while this request ran alone in it");
+      if (known.openStart()) {
+        // So that it stays one, should it come again, whatever is made of its last start by then.
+        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      }
     } else if (known.openStart()) {
       trouble.suspicion = Trouble.Suspicion.ALONE;
     }
@@ -238,7 +254,7 @@ public class Core<W> {
     }
   }
 
-  private int allowance() {
+  int allowance() {
     int limit = pace.limit();
     return limit >= policy.concurrency() ? limit + policy.surplus() : limit;
   }
@@ -255,6 +271,9 @@ public class Core<W> {
 
   private void handle(Work<W> work, long now) {
     work.ticket = breaker.started(now);
+    if (breaker.isProbe(work.ticket)) {
+      probe = work;
+    }
     String blocker = blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
       breaker.lost(work.ticket, now);
@@ -338,9 +357,28 @@ public class Core<W> {
   private void end(Work<W> work) {
     commits.completed();
     if (!work.isStale() && work.trouble != null && work.trouble.inLedger) {
-      effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
+      if (work.trouble.dead) {
+        // Until its offset is committed it can come again, and then it mustn't begin anew.
+        work.assignment.forgettable.add(work.offset);
+      } else {
+        effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
+      }
     }
     lanes.end(work);
+  }
+
+  /** What can't come again any more. */
+  private void forget(Assignment<?> assignment, long committed) {
+    if (assignment.live && !assignment.forgettable.isEmpty()) {
+      assignment.forgettable.removeIf(
+          offset -> {
+            boolean committedNow = offset < committed;
+            if (committedNow) {
+              effects.forget(assignment.partition, LedgerEntry.Attempts.key(offset));
+            }
+            return committedNow;
+          });
+    }
   }
 
   /** Whether it is the failed one of a parked key, and has been handled after all. */
@@ -373,9 +411,10 @@ public class Core<W> {
     if (work.isStale() || work.closing() && fault != Fault.REJECTED) {
       // It failed while the service shuts down or the partition moves: pools and files may be
       // closed already. That is no fault of the request's and costs it no attempt.
-      lanes.giveBack(work);
+      giveBack(work);
       return;
     }
+    boolean recorded = work.trouble != null && work.trouble.recorded;
     if (work.trouble != null) {
       // It has come back in good order, so it isn't what brings instances down.
       work.trouble.suspicion = Trouble.Suspicion.NONE;
@@ -383,21 +422,25 @@ public class Core<W> {
     }
     if (fault.isInfrastructure()) {
       int faults = work.trouble().infrastructureFaults++;
-      lanes.again(work, now + infrastructurePause(faults), true);
+      wait(work, now + infrastructurePause(faults), recorded);
       return;
     }
     if (parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.
-      lanes.again(work, now + MAX_INFRASTRUCTURE_PAUSE, true);
+      wait(work, now + MAX_INFRASTRUCTURE_PAUSE, recorded);
       return;
     }
     work.attempts++;
     if (fault == Fault.REJECTED || work.attempts >= policy.attempts()) {
       bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
+      if (recorded) {
+        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      }
       park(work);
       begin(work, null);
     } else {
-      wait(work, now + (pause >= 0 ? pause : policy.pauses().after(work.attempts)));
+      long due = now + (pause >= 0 ? pause : policy.pauses().after(work.attempts));
+      wait(work, due, policy.ledger());
     }
   }
 
@@ -413,8 +456,14 @@ public class Core<W> {
     return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
   }
 
-  private void wait(Work<W> work, long due) {
-    if (policy.ledger()) {
+  /**
+   * Until the next attempt.
+   *
+   * @param record whether the ledger has to know: of an attempt, or that a start that it knows of
+   *     has come to an orderly end
+   */
+  private void wait(Work<W> work, long due, boolean record) {
+    if (record) {
       record(work, Trouble.After.WAIT, attempts(work, LedgerEntry.Start.NONE));
       work.trouble().due = due;
       begin(work, null);
@@ -440,10 +489,20 @@ public class Core<W> {
       case HANDLE -> {
         trouble.recorded = true;
         work.step(Work.Step.HANDLE);
+        work.started = false; // its entry was, but not its handler
+        if (!work.assignment.admits(work)) {
+          breaker.lost(work.ticket, now);
+          giveBack(work);
+          return;
+        }
         if (wasAlone) {
           aloneOut = work;
         }
-        if (wasAlone || breaker.state() == Breaker.State.PROBING || permits.inUse() < allowance()) {
+        boolean mayStart =
+            aloneOut == null
+                && breaker.state() == Breaker.State.CLOSED
+                && permits.inUse() < allowance();
+        if (wasAlone || breaker.isProbe(work.ticket) || mayStart) {
           begin(work, permits.take());
         } else {
           lanes.recorded(work);
@@ -468,16 +527,31 @@ public class Core<W> {
 
   /** Something has to be sent for it, again or next; no sooner than after the pause. */
   public void again(Work<W> work, long pause, long now) {
-    if (work.step() != Work.Step.RECORD || work.isStale()) {
-      cameBack(work);
+    boolean anew = work.step() == Work.Step.HANDLE;
+    boolean alone = work == aloneOut && work.step() == Work.Step.RECORD && !work.isStale();
+    cameBack(work);
+    if (alone) {
+      aloneOut = work; // until its start is recorded and its handler has run
     }
-    lanes.again(work, now + pause, work.step() == Work.Step.HANDLE);
+    if (anew) {
+      breaker.lost(work.ticket, now);
+    }
+    lanes.again(work, now + pause, anew);
   }
 
   /** It came back without having been begun, or was given up. */
   public void givenBack(Work<W> work, long now) {
     cameBack(work);
     breaker.lost(work.ticket, now);
+    giveBack(work);
+  }
+
+  private void giveBack(Work<W> work) {
+    if (!work.isStale() && work.closing() && work.trouble != null && work.trouble.recorded) {
+      // It isn't open any more, and others of this partition may crash the instance still.
+      work.trouble.recorded = false;
+      effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+    }
     lanes.giveBack(work);
   }
 
@@ -555,12 +629,21 @@ public class Core<W> {
       return;
     }
     lanes.committed(snapshot);
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      forget(entry.assignment(), entry.offset());
+    }
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {
       lanes.assign(assignment);
-      marked.add(assignment.partition);
+      if (assignment.isOpen()) {
+        marked.add(assignment.partition);
+      }
+      if (assignment.inheritance.first() && policy.ledger()) {
+        // Not before there is an offset: to have begun without one means that it was lost.
+        effects.note(assignment.partition, new LedgerEntry.Begun(assignment.inheritance.topicId()));
+      }
     }
-    if (!marked.isEmpty() && !draining) {
+    if (!marked.isEmpty()) {
       effects.resume(marked);
       effects.opened(marked);
     }
@@ -587,6 +670,11 @@ public class Core<W> {
   public long untilNextStart(long now) {
     long probe = lanes.hasNext() || lanes.hasAlone() ? breaker.untilProbe(now) : Long.MAX_VALUE;
     return Math.min(probe, lanes.untilNextTick(now));
+  }
+
+  /** How many handlers the watchdog knows of. */
+  int watched() {
+    return watchdog.handling();
   }
 
   /** Whether nothing is under way and nothing waits for a commit. */

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param remembered entries about requests, by offset
  * @param parked ordering keys that are parked, with the id of the request that failed
  * @param first whether nobody has read the partition before
+ * @param crashed whether the one before hasn't ended in good order
  */
 record Inheritance(
     @Nullable String refusal,
@@ -28,7 +29,8 @@ record Inheritance(
     long suspectsEnd,
     Map<Long, Remembered> remembered,
     Map<String, String> parked,
-    boolean first) {
+    boolean first,
+    boolean crashed) {
 
   /**
    * What is known of a request.
@@ -47,7 +49,8 @@ record Inheritance(
 
   /** For a partition that nobody has had before, and nothing is known of. */
   static final Inheritance NOTHING =
-      new Inheritance(null, Uuid.ZERO_UUID, Adoption.NONE, List.of(), 0, Map.of(), Map.of(), true);
+      new Inheritance(
+          null, Uuid.ZERO_UUID, Adoption.NONE, List.of(), 0, Map.of(), Map.of(), true, false);
 
   /** Draws the conclusions. */
   static Inheritance of(Adoption found, String incarnation) {
@@ -76,7 +79,8 @@ record Inheritance(
         crashed ? Math.min(found.end(), offset + REACH) : 0,
         Map.copyOf(remembered),
         parked,
-        begun == null);
+        begun == null,
+        crashed);
   }
 
   /** A start is open if an instance that isn't there any more has recorded it and no end. */

@@ -26,9 +26,11 @@ import org.jspecify.annotations.Nullable;
  *   <li>What belongs to a partition taken away changes nothing any more.
  * </ul>
  *
+ * <p>Not final, so that the simulator can show that it finds a faulty one.
+ *
  * @param <W> what the caller keeps with a request
  */
-public final class Lanes<W> {
+public class Lanes<W> {
 
   private final Limits limits;
   private final Map<TopicPartition, Assignment<W>> assignments = new HashMap<>();

@@ -48,6 +48,10 @@ final class Watchdog<W> {
     }
   }
 
+  int handling() {
+    return handling.size();
+  }
+
   void look(long now) {
     if (now - nextLook < 0) {
       return;

@@ -1,0 +1,137 @@
+package dev.tideover.sdk.internal.core;
+
+import java.util.SplittableRandom;
+
+/**
+ * What a run of the simulator is about, packed into a number so that a failing run is two literals:
+ * this one and its schedule. Which kinds of fault may happen is drawn for each run anew: a run with
+ * few kinds gets further with them than one with all (swarm testing).
+ */
+record SimConfig(int bits) {
+
+  /** What may happen, one bit each. */
+  enum Feature {
+    KILL,
+    EXPIRE,
+    CLOSE,
+    MOVE,
+    SENDS_FAIL,
+    COMMITS_FAIL,
+    MESSAGE_FAULTS,
+    INFRASTRUCTURE,
+    POISON,
+    HANG,
+    REDRIVE,
+    RECREATE,
+    ODD_RECORDS,
+    LOOKUPS
+  }
+
+  private static final int FIRST_FEATURE = 16;
+
+  static SimConfig random(SplittableRandom random) {
+    int bits = random.nextInt() & (1 << FIRST_FEATURE) - 1;
+    for (Feature feature : Feature.values()) {
+      boolean on = feature == Feature.RECREATE ? random.nextInt(16) == 0 : random.nextBoolean();
+      bits |= on ? 1 << FIRST_FEATURE + feature.ordinal() : 0;
+    }
+    return new SimConfig(bits);
+  }
+
+  static SimConfig random(SplittableRandom random, Feature always) {
+    return new SimConfig(random(random).bits | 1 << FIRST_FEATURE + always.ordinal());
+  }
+
+  boolean has(Feature feature) {
+    return (bits >>> FIRST_FEATURE + feature.ordinal() & 1) != 0;
+  }
+
+  private int field(int from, int count) {
+    return bits >>> from & (1 << count) - 1;
+  }
+
+  int partitions() {
+    return 1 + field(0, 2);
+  }
+
+  int slots() {
+    return 1 + field(2, 2);
+  }
+
+  /** Ordering keys beside requests that have none. */
+  int keys() {
+    return 1 + field(4, 2);
+  }
+
+  /** Slow start begins with a tenth of it. */
+  int concurrency() {
+    return switch (field(6, 2)) {
+      case 0 -> 1;
+      case 1 -> 3;
+      case 2 -> 20;
+      default -> 40;
+    };
+  }
+
+  int surplus() {
+    return field(8, 1) * 2;
+  }
+
+  int attempts() {
+    return 1 + field(9, 2) % 3;
+  }
+
+  boolean parkKeys() {
+    return field(11, 1) == 1;
+  }
+
+  boolean ledger() {
+    return field(12, 2) != 3;
+  }
+
+  /** Whether heartbeats of the others are heard, so that it is known who is alive. */
+  boolean heartbeats() {
+    return field(14, 1) == 1;
+  }
+
+  /** Whether notes have room for one range only. */
+  boolean shortNotes() {
+    return field(15, 1) == 1;
+  }
+
+  /** Nanoseconds of any origin: before 0, across it, or far behind. */
+  long timeBase() {
+    return switch (field(4, 2)) {
+      case 0 -> 0;
+      case 1 -> -2_000_000_000L;
+      case 2 -> Long.MIN_VALUE / 2;
+      default -> 1L << 50;
+    };
+  }
+
+  /** One that is simpler in one respect, for the shrinker; the same if there is none. */
+  SimConfig simpler(int respect) {
+    if (respect < Feature.values().length) {
+      return new SimConfig(bits & ~(1 << FIRST_FEATURE + respect));
+    }
+    return new SimConfig(bits & ~(1 << respect - Feature.values().length));
+  }
+
+  static int respects() {
+    return Feature.values().length + FIRST_FEATURE;
+  }
+
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    text.append(partitions()).append(" partitions, ").append(slots()).append(" instances, ");
+    text.append(keys()).append(" keys, concurrency ").append(concurrency());
+    text.append('+').append(surplus()).append(", ").append(attempts()).append(" attempts");
+    text.append(parkKeys() ? ", keys are parked" : "").append(ledger() ? "" : ", no ledger");
+    text.append(heartbeats() ? ", heartbeats" : "").append(shortNotes() ? ", short notes" : "");
+    for (Feature feature : Feature.values()) {
+      text.append(has(feature) ? ", " + feature : "");
+    }
+    return text.toString();
+  }
+}

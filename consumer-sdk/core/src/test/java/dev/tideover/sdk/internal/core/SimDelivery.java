@@ -1,0 +1,41 @@
+package dev.tideover.sdk.internal.core;
+
+import org.jspecify.annotations.Nullable;
+
+/** What the model shell keeps with a request; as the real one's {@code Delivery}. */
+final class SimDelivery {
+
+  /** What a reply says. */
+  enum Answer {
+    COMPLETED,
+    DEAD,
+    EXPIRED
+  }
+
+  final SimRequest request;
+  @Nullable String deadReason;
+  @Nullable Answer answer;
+  boolean cancelled;
+
+  /** Whether its handler runs, and whether it was interrupted since it began. */
+  boolean inHandler;
+
+  boolean interrupted;
+  long interruptedAt;
+
+  SimDelivery(SimRequest request) {
+    this.request = request;
+  }
+
+  void interrupt(long now) {
+    if (inHandler && !interrupted) {
+      interrupted = true;
+      interruptedAt = now;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return request.toString();
+  }
+}

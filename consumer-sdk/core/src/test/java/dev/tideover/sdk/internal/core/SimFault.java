@@ -1,0 +1,310 @@
+package dev.tideover.sdk.internal.core;
+
+import dev.tideover.sdk.internal.core.Violation.Promise;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A fault that is built in on purpose, to see that the simulator finds it, and by which promise.
+ * Most are bugs that consumers of this kind have had. They exist in tests only: in a core or lanes
+ * with a method overridden, or in the model shell, which asks for those without a method here.
+ */
+enum SimFault {
+  NONE,
+
+  /** Commits up to the last that was received. */
+  COMMIT_HIGHEST_SEEN(Promise.COMMIT) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return new Seeing(policy, new Lanes<>(limits), effects, now) {
+        @Override
+        long offset(CommitSnapshot.Entry entry) {
+          return seen(entry.partition());
+        }
+      };
+    }
+  },
+
+  /** Looks whether anything is open, and later how far it has received. */
+  OFFSET_AND_BOOKS_READ_APART(Promise.COMMIT) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      Lanes<SimDelivery> lanes = new Lanes<>(limits);
+      return new Seeing(policy, lanes, effects, now) {
+        private final Set<TopicPartition> nothingOpen = new HashSet<>();
+
+        @Override
+        public void beforePoll() {
+          super.beforePoll();
+          nothingOpen.clear();
+          nothingOpen.addAll(lanes.partitions());
+          lanes.oldest().forEach(work -> nothingOpen.remove(work.partition()));
+        }
+
+        @Override
+        long offset(CommitSnapshot.Entry entry) {
+          TopicPartition partition = entry.partition();
+          return nothingOpen.contains(partition) ? seen(partition) : entry.offset();
+        }
+      };
+    }
+  },
+
+  /** Commits when partitions are lost, as when they are revoked. In the shell. */
+  COMMIT_WHEN_LOST(Promise.COMMIT_BY_OWNER),
+
+  /** What an assignment held when it was revoked counts against the next one's window. */
+  COUNTERS_NOT_RESET_ON_REVOKE(Promise.LIVENESS) {
+    @Override
+    Lanes<SimDelivery> lanes(Limits limits) {
+      return new Lanes<>(limits) {
+        private final Map<TopicPartition, Assignment<SimDelivery>> last = new HashMap<>();
+
+        @Override
+        void assign(Assignment<SimDelivery> assignment) {
+          super.assign(assignment);
+          Assignment<SimDelivery> before = last.put(assignment.partition, assignment);
+          if (before != null) {
+            assignment.unfinished = before.unfinished;
+          }
+        }
+      };
+    }
+  },
+
+  /** A worker that was told to stop doesn't give its permit back. In the shell. */
+  STALE_WORK_KEEPS_ITS_PERMIT(Promise.LEFTOVER, Promise.LIVENESS),
+
+  /** A request has ended once its reply is sent. In the shell. */
+  ENDED_BEFORE_THE_ACKNOWLEDGEMENT(Promise.COMMIT, Promise.NOTE, Promise.ORDER),
+
+  /** The ranges of a note are one too long. */
+  NOTE_OFF_BY_ONE(Promise.NOTE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return new Seeing(policy, new Lanes<>(limits), effects, now) {
+        @Override
+        CommitNote note(CommitSnapshot.Entry entry) {
+          CommitNote note = entry.note();
+          List<CommitNote.OffsetRange> longer = new ArrayList<>();
+          note.done().forEach(r -> longer.add(new CommitNote.OffsetRange(r.from(), r.to() + 1)));
+          return new CommitNote(note.topicId(), note.clean(), longer);
+        }
+      };
+    }
+  },
+
+  /** Starts requests before Kafka knows that somebody has the partition. */
+  OPEN_BEFORE_MARKED(Promise.CRASH_NOTICED) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return new Core<>(policy, limits, effects, now) {
+        @Override
+        public void adopted(TopicPartition partition, long number, Adoption found) {
+          super.adopted(partition, number, found);
+          committed(snapshot(), true, now);
+        }
+      };
+    }
+  },
+
+  /** Doesn't count that an instance has ended while a request ran alone in it. */
+  CRASHES_NOT_COUNTED(Promise.POISON) {
+    @Override
+    @Nullable LedgerEntry adopt(LedgerEntry entry) {
+      return entry instanceof LedgerEntry.Attempts a
+          ? new LedgerEntry.Attempts(
+              a.offset(), a.id(), a.attempts(), 0, LedgerEntry.Start.SHARED, a.by())
+          : entry;
+    }
+  },
+
+  /** Begins to count attempts anew when a partition moves. */
+  ATTEMPTS_FORGOTTEN(Promise.ATTEMPTS) {
+    @Override
+    @Nullable LedgerEntry adopt(LedgerEntry entry) {
+      return entry instanceof LedgerEntry.Attempts a
+          ? new LedgerEntry.Attempts(a.offset(), a.id(), 0, a.crashes(), a.start(), a.by())
+          : entry;
+    }
+  },
+
+  /** Doesn't know which keys are parked when a partition has moved. */
+  PARKED_NOT_REBUILT(Promise.PARKED) {
+    @Override
+    @Nullable LedgerEntry adopt(LedgerEntry entry) {
+      return entry instanceof LedgerEntry.Parked ? null : entry;
+    }
+  },
+
+  /** Uses the offset and the note of a topic that is no more. */
+  NOTE_OF_ANOTHER_TOPIC(Promise.COMMIT, Promise.NOTE, Promise.NOTE_KEPT) {
+    @Override
+    Uuid topicId(Uuid topicId) {
+      return Uuid.ZERO_UUID;
+    }
+  },
+
+  /** A request that waits for another attempt goes to the end of its lane. */
+  RETRY_LOSES_ITS_PLACE(Promise.ORDER) {
+    @Override
+    Lanes<SimDelivery> lanes(Limits limits) {
+      return new Lanes<>(limits) {
+        @Override
+        public void again(Work<SimDelivery> work, long due, boolean anew) {
+          super.again(work, due, anew);
+          Lane<SimDelivery> lane = work.lane;
+          if (anew && !work.isStale() && lane != null && lane.queue.size() > 1) {
+            List<Work<SimDelivery>> others = new ArrayList<>(lane.queue);
+            others.remove(work);
+            lane.queue.clear();
+            others.forEach(this::line);
+            lane.queue.add(work);
+          }
+        }
+      };
+    }
+  },
+
+  /** A suspect has nothing about it that the others don't have. */
+  SUSPECTS_RUN_WITH_OTHERS(Promise.ALONE) {
+    @Override
+    Lanes<SimDelivery> lanes(Limits limits) {
+      return new Lanes<>(limits) {
+        @Override
+        boolean hasAlone() {
+          return false;
+        }
+
+        @Override
+        public boolean hasNext() {
+          return super.hasNext() || super.hasAlone();
+        }
+
+        @Override
+        public Work<SimDelivery> next() {
+          return super.hasAlone() ? nextAlone() : super.next();
+        }
+      };
+    }
+  },
+
+  /** A commit that has failed is taken for done. */
+  FAILED_COMMIT_TAKEN_FOR_DONE(Promise.CRASH_NOTICED, Promise.LIVENESS) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return new Core<>(policy, limits, effects, now) {
+        @Override
+        public void committed(CommitSnapshot snapshot, boolean done, long now) {
+          super.committed(snapshot, true, now);
+        }
+      };
+    }
+  };
+
+  /** By which it may be found. */
+  final List<Promise> promises;
+
+  SimFault(Promise... promises) {
+    this.promises = List.of(promises);
+  }
+
+  /** A core with the fault in it. */
+  Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+    if (this == NONE) {
+      return new Core<>(policy, limits, effects, now);
+    }
+    return new Core<>(policy, lanes(limits), effects, now) {
+      @Override
+      public void adopted(TopicPartition partition, long number, Adoption found) {
+        super.adopted(partition, number, adopt(found));
+      }
+    };
+  }
+
+  Lanes<SimDelivery> lanes(Limits limits) {
+    return new Lanes<>(limits);
+  }
+
+  @Nullable LedgerEntry adopt(LedgerEntry entry) {
+    return entry;
+  }
+
+  Uuid topicId(Uuid topicId) {
+    return topicId;
+  }
+
+  private Adoption adopt(Adoption found) {
+    List<LedgerEntry> ledger = new ArrayList<>();
+    for (LedgerEntry entry : found.ledger()) {
+      LedgerEntry adopted = adopt(entry);
+      if (adopted != null) {
+        ledger.add(adopted);
+      }
+    }
+    return new Adoption(
+        topicId(found.topicId()),
+        found.committed(),
+        found.note(),
+        found.begin(),
+        found.end(),
+        ledger,
+        found.alive());
+  }
+
+  /** Commits something else than what it should. */
+  private static class Seeing extends Core<SimDelivery> {
+    private final Map<TopicPartition, Long> seen = new HashMap<>();
+
+    Seeing(Policy policy, Lanes<SimDelivery> lanes, Effects<SimDelivery> effects, long now) {
+      super(policy, lanes, effects, now);
+    }
+
+    @Override
+    public void adopted(TopicPartition partition, long number, Adoption found) {
+      seen.put(partition, Math.max(found.begin(), found.committed()));
+      super.adopted(partition, number, found);
+    }
+
+    @Override
+    public void received(
+        TopicPartition partition,
+        long offset,
+        @Nullable Object key,
+        int bytes,
+        SimDelivery payload,
+        Work.Step step) {
+      seen.put(partition, offset + 1);
+      super.received(partition, offset, key, bytes, payload, step);
+    }
+
+    long seen(TopicPartition partition) {
+      return seen.get(partition);
+    }
+
+    long offset(CommitSnapshot.Entry entry) {
+      return entry.offset();
+    }
+
+    CommitNote note(CommitSnapshot.Entry entry) {
+      return entry.note();
+    }
+
+    @Override
+    public CommitSnapshot snapshot() {
+      CommitSnapshot faulty = new CommitSnapshot();
+      for (CommitSnapshot.Entry entry : super.snapshot().entries()) {
+        faulty.add(
+            new CommitSnapshot.Entry(entry.assignment(), offset(entry), note(entry), entry.ends()));
+      }
+      return faulty;
+    }
+  }
+}

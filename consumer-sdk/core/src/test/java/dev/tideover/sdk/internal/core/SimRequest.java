@@ -1,0 +1,117 @@
+package dev.tideover.sdk.internal.core;
+
+import org.jspecify.annotations.Nullable;
+
+/** A record of a model log, how its handler behaves, and all that an omniscient observer knows. */
+final class SimRequest {
+
+  /** How the handler behaves. */
+  enum Kind {
+    OK,
+    /** Throws the first times. */
+    FAILS,
+    /** Throws always. */
+    FAILS_ALWAYS,
+    REJECTED,
+    /** The database is away the first times. */
+    INFRASTRUCTURE,
+    HOLD,
+    /** Doesn't end the first times, until it is interrupted. */
+    HANGS,
+    /** The same, and the interrupt doesn't help for a while. */
+    STUBBORN,
+    /** Ends its instance, always. */
+    POISON,
+    /** A record that can't be read. */
+    MALFORMED,
+    /** Its deadline has passed. */
+    EXPIRED
+  }
+
+  final int number;
+  final int partition;
+  final long offset;
+
+  /** Null for none. */
+  final @Nullable String key;
+
+  /** Its place in the log. */
+  final int index;
+
+  /** The request that was appended again; itself, if it is the first record of its request. */
+  final SimRequest original;
+
+  Kind kind;
+
+  /** How often it behaves as its kind says. */
+  int times;
+
+  /** How often its reply's partition isn't found yet. */
+  int lookups;
+
+  // ---- What has happened.
+
+  /** The broker has the reply, or has the dead letter if nobody can get a reply. */
+  boolean terminal;
+
+  /** The broker has a reply that the handler made. */
+  boolean completed;
+
+  @Nullable String deadReason;
+
+  /** How often the handler has failed by its own fault. */
+  int failures;
+
+  /** How often it has ended an instance that owned its partition. */
+  int crashes;
+
+  /** How often an instance has ended, as far as anybody can tell, while this ran alone in it. */
+  int endsAlone;
+
+  /** Whose start of it stands in the ledger as ALONE. */
+  @Nullable SimInstance alone;
+
+  @Nullable Work<SimDelivery> aloneWork;
+
+  /** Whether it has failed in good order since. */
+  boolean aloneIsBack;
+
+  SimRequest(
+      int number,
+      int partition,
+      long offset,
+      @Nullable String key,
+      int index,
+      @Nullable SimRequest original,
+      Kind kind,
+      int times) {
+    this.number = number;
+    this.partition = partition;
+    this.offset = offset;
+    this.key = key;
+    this.index = index;
+    this.original = original == null ? this : original;
+    this.kind = kind;
+    this.times = times;
+  }
+
+  /** Null for a record that can't be read. */
+  @Nullable String id() {
+    return kind == Kind.MALFORMED ? null : "r" + original.number;
+  }
+
+  @Override
+  public String toString() {
+    return "r"
+        + original.number
+        + (original == this ? "" : "'")
+        + "("
+        + partition
+        + "/"
+        + offset
+        + (key == null ? "" : " " + key)
+        + " "
+        + kind
+        + ")";
+  }
+}

@@ -1,0 +1,81 @@
+package dev.tideover.sdk.internal.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+/**
+ * Schedules by which the simulator has found something, as it has shrunk them. {@link
+ * Simulation#tell} tells what happens in one.
+ */
+class SimulatedSchedulesTest {
+
+  @Test
+  void aCrashBetweenAnAdoptionAndItsFirstCommitDoesNotStopThePartition() {
+    keepsItsPromises(65536, 63, 59);
+  }
+
+  @Test
+  void aHandlerThatRanOutOfTimeBeforeIsInterruptedAgainNotGivenUpAtOnce() {
+    keepsItsPromises(33554944, 45772);
+  }
+
+  @Test
+  void aProbeThatDoesNotReachItsHandlerMakesRoomForAnother() {
+    keepsItsPromises(545259520, 63435, 37959);
+  }
+
+  @Test
+  void aRequestThatWaitsToBeSentAgainLeavesNothingBehindWhenItsPartitionGoes() {
+    keepsItsPromises(9568256, 58, 3, 36999, 6, 5, 372, 14138, 0, 61);
+  }
+
+  @Test
+  void aRecordedStartWaitsWhileAnotherRequestRunsAlone() {
+    keepsItsPromises(50365568, 47311, 8, 9, 14, 7, 14, 10, 13, 8, 15, 52235);
+  }
+
+  @Test
+  void aRequestThatCameBackWithAnInfrastructureFaultIsNotBlamedForALaterCrash() {
+    keepsItsPromises(50331712, 53070, 47119);
+  }
+
+  @Test
+  void aRequestThatWasGivenBackInGoodOrderIsNotBlamedForALaterCrash() {
+    keepsItsPromises(50594048, 5, 47053, 49674, 2, 41221, 56, 61, 3, 445, 507, 55, 4, 2, 62, 57);
+  }
+
+  @Test
+  void aRequestThatIsDeadForItsCrashesStaysDeadUntilItsOffsetIsCommitted() {
+    keepsItsPromises(16777216, 53006, 49354);
+  }
+
+  @Test
+  void aNoteDoesNotSayCleanWhileARequestHasYetToStart() {
+    keepsItsPromises(8650890, 22861, 24396, 39944, 5, 0, 277, 59, 57);
+  }
+
+  @Test
+  void aCloseBeforeTheFirstCommitDoesNotLookLikeACrash() {
+    keepsItsPromises(262144, 59, 57);
+  }
+
+  @Test
+  void aCommitThatIsNeverAnsweredIsMadeAgain() {
+    keepsItsPromises(2097152, 10, 59, 4, 243, 62, 52485);
+  }
+
+  @Test
+  void whatIsKnownToBeDoneStaysKnownWhenThePartitionMovesTwice() {
+    keepsItsPromises(318767104, 42319, 49803, 53583);
+  }
+
+  private static void keepsItsPromises(int config, int... schedule) {
+    Violation violation =
+        Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
+
+    assertThat(violation)
+        .as(() -> Simulation.tell(new SimConfig(config), schedule, SimFault.NONE))
+        .isNull();
+  }
+}

@@ -1,0 +1,478 @@
+package dev.tideover.sdk.internal.core;
+
+import dev.tideover.sdk.internal.core.SimConfig.Feature;
+import dev.tideover.sdk.internal.core.SimRequest.Kind;
+import dev.tideover.sdk.internal.core.Violation.Promise;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Predicate;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One run of the simulator: a few instances, each a real {@link Core} in a model shell, against a
+ * model broker, through a schedule. Every number of the schedule is one step: what happens, and to
+ * whom. After it all faults end, and then everything has to come to its end. The same literals give
+ * the same run.
+ */
+final class Simulation {
+
+  private static final long MILLI = 1_000_000;
+
+  /** Virtual time within which all has to end once the faults are over; it takes seconds. */
+  private static final long BOUND = 600_000 * MILLI;
+
+  /**
+   * What may happen, with its weight; the simplest first. Another order or other weights, or
+   * another reading of a step's number, give the literals in {@link SimulatedSchedulesTest} another
+   * meaning: new ones have to be found then, each with the fix that it is about taken out.
+   */
+  private enum Step {
+    PUMP(7),
+    PRODUCE(9),
+    TURN(9),
+    RUN(8),
+    FINISH(6),
+    ACKNOWLEDGE(7),
+    END_COMMIT(3),
+    ADOPT(2),
+    TIME(4),
+    RESTART(2),
+    CLOSE(1),
+    MOVE(1),
+    KILL(2),
+    EXPIRE(1),
+    REDRIVE(1),
+    RECREATE(1);
+
+    final int weight;
+
+    Step(int weight) {
+      this.weight = weight;
+    }
+  }
+
+  private static final Step[] STEPS = steps();
+
+  private static final long[] PAUSES = {
+    10 * MILLI, 110 * MILLI, 300 * MILLI, 1_000 * MILLI, 2_000 * MILLI, 3_100 * MILLI, 5_100 * MILLI
+  };
+
+  final SimConfig config;
+  final SimFault fault;
+  final SimBroker broker;
+  final SimCoverage coverage;
+
+  /** The instances whose process runs. */
+  final List<SimInstance> live = new ArrayList<>();
+
+  long now;
+
+  private final @Nullable StringBuilder story;
+
+  /** The last run of each slot, gone or not. */
+  private final SimInstance[] slots;
+
+  private final List<SimRequest> requests = new ArrayList<>();
+  private int numbers;
+  private int runs;
+  private boolean healing;
+
+  /** The topic isn't the one that offsets were committed for, and nobody has reset them. */
+  private boolean foreign;
+
+  private Simulation(
+      SimConfig config, SimFault fault, SimCoverage coverage, @Nullable StringBuilder story) {
+    this.config = config;
+    this.fault = fault;
+    this.coverage = coverage;
+    this.story = story;
+    this.broker = new SimBroker(this, config.partitions());
+    this.slots = new SimInstance[config.slots()];
+    this.now = config.timeBase();
+  }
+
+  private static Step[] steps() {
+    List<Step> steps = new ArrayList<>();
+    for (Step step : Step.values()) {
+      for (int i = 0; i < step.weight; i++) {
+        steps.add(step);
+      }
+    }
+    if (steps.size() != 64) {
+      throw new IllegalStateException("weights add up to " + steps.size());
+    }
+    return steps.toArray(Step[]::new);
+  }
+
+  /** Null if all promises were kept. */
+  static @Nullable Violation run(
+      SimConfig config, int[] schedule, SimFault fault, SimCoverage coverage) {
+    return new Simulation(config, fault, coverage, null).run(schedule);
+  }
+
+  /** What happens in a run, line by line. */
+  static String tell(SimConfig config, int[] schedule, SimFault fault) {
+    StringBuilder story = new StringBuilder();
+    Simulation sim = new Simulation(config, fault, new SimCoverage(), story);
+    Violation violation = sim.run(schedule);
+    return story.append(violation == null ? "all is well" : violation.getMessage()).toString();
+  }
+
+  private @Nullable Violation run(int[] schedule) {
+    try {
+      start(0);
+      for (int step : schedule) {
+        step(STEPS[step & 63], step >>> 6);
+        now += 1 + (step >>> 6) * 20_000L;
+      }
+      heal();
+      end();
+      return null;
+    } catch (Violation violation) {
+      return violation;
+    } catch (RuntimeException thrown) {
+      return new Violation(thrown);
+    }
+  }
+
+  boolean trace() {
+    return story != null;
+  }
+
+  void say(String what) {
+    if (story != null) {
+      story.append((now - config.timeBase()) / MILLI).append(" ms ").append(what).append('\n');
+    }
+  }
+
+  int number() {
+    return ++numbers;
+  }
+
+  boolean healing() {
+    return healing;
+  }
+
+  /** Whether a fault happens, which it does in one of 2^bits cases. */
+  boolean happens(Feature feature, int choice, int bits) {
+    int mask = (1 << bits) - 1;
+    return !healing && (choice & mask) == mask && config.has(feature);
+  }
+
+  // ---- Steps.
+
+  private void step(Step step, int choice) {
+    switch (step) {
+      case PRODUCE -> produce(choice);
+      case TURN -> {
+        SimInstance instance = any(each -> true, choice);
+        if (instance != null) {
+          instance.turn(choice / 4);
+        }
+      }
+      case RUN -> {
+        SimInstance instance = any(each -> each.workers.waiting() > 0, choice);
+        if (instance != null) {
+          instance.workers.run(choice / 4);
+        }
+      }
+      case FINISH -> {
+        SimInstance instance = any(each -> each.workers.running() > 0, choice);
+        if (instance != null) {
+          instance.workers.finish(choice / 4);
+        }
+      }
+      case ACKNOWLEDGE -> {
+        SimInstance instance = any(each -> each.workers.sending() > 0, choice);
+        if (instance != null) {
+          instance.workers.acknowledge(choice / 4);
+        }
+      }
+      case END_COMMIT -> {
+        for (int i = 0; i < live.size(); i++) {
+          if (live.get((choice + i) % live.size()).endCommit(choice / 4)) {
+            return;
+          }
+        }
+      }
+      case ADOPT -> {
+        for (int i = 0; i < live.size(); i++) {
+          if (live.get((choice + i) % live.size()).adopt(choice / 4)) {
+            return;
+          }
+        }
+      }
+      case TIME -> now += PAUSES[choice % PAUSES.length];
+      case RESTART -> start(choice % slots.length);
+      default -> {
+        if (!disturb(step, choice)) {
+          pump(any(each -> true, choice), choice / 4, 1);
+        }
+      }
+    }
+  }
+
+  /** What isn't the normal course of things; false if it can't happen in this run. */
+  private boolean disturb(Step step, int choice) {
+    switch (step) {
+      case CLOSE -> {
+        SimInstance instance = any(each -> !each.isDraining(), choice);
+        if (config.has(Feature.CLOSE) && instance != null) {
+          say(instance + " is closed");
+          instance.close();
+          return true;
+        }
+      }
+      case MOVE -> {
+        if (config.has(Feature.MOVE)) {
+          broker.move(choice % broker.count(), choice / 4);
+          return true;
+        }
+      }
+      case KILL -> {
+        SimInstance instance = any(each -> true, choice);
+        if (config.has(Feature.KILL) && instance != null) {
+          instance.kill(choice / 4);
+          return true;
+        }
+      }
+      case EXPIRE -> {
+        SimInstance instance = slots[choice % slots.length];
+        boolean dead = instance != null && !instance.isUp();
+        if ((config.has(Feature.EXPIRE) || dead) && instance != null && broker.isMember(instance)) {
+          instance.expire();
+          return true;
+        }
+      }
+      case REDRIVE -> {
+        if (config.has(Feature.REDRIVE) && !requests.isEmpty()) {
+          return redrive(requests.get(choice % requests.size()));
+        }
+      }
+      case RECREATE -> {
+        if (config.has(Feature.RECREATE) && choice % 4 == 0) {
+          recreate(choice);
+          return true;
+        }
+      }
+      default -> {}
+    }
+    return false;
+  }
+
+  /** The first that fits, from one on. */
+  private @Nullable SimInstance any(Predicate<SimInstance> fits, int choice) {
+    for (int i = 0; i < live.size(); i++) {
+      SimInstance instance = live.get((choice + i) % live.size());
+      if (fits.test(instance)) {
+        return instance;
+      }
+    }
+    return null;
+  }
+
+  private void produce(int choice) {
+    int p = choice % broker.count();
+    int keyNumber = choice / 4 % (config.keys() + 1);
+    String key = keyNumber == 0 ? null : "k" + keyNumber;
+    int gap = choice / 16 % 4 == 3 ? 1 + choice % 2 : 0;
+    Kind kind = kind(choice / 64);
+    if (kind == Kind.MALFORMED) {
+      key = null; // who can't be read has none that could be kept in order
+    }
+    SimRequest request = broker.append(p, gap, key, null, kind, 1 + choice % 2);
+    if (kind == Kind.OK && config.has(Feature.LOOKUPS) && choice % 16 == 15) {
+      request.lookups = 1 + choice / 16 % 2;
+    }
+    requests.add(request);
+    say("there is " + request);
+  }
+
+  private Kind kind(int choice) {
+    return switch (choice % 16) {
+      case 4 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.FAILS : Kind.OK;
+      case 5 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.FAILS_ALWAYS : Kind.OK;
+      case 6 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.REJECTED : Kind.OK;
+      case 7, 8 -> config.has(Feature.INFRASTRUCTURE) ? Kind.INFRASTRUCTURE : Kind.OK;
+      case 9 -> config.has(Feature.INFRASTRUCTURE) ? Kind.HOLD : Kind.OK;
+      case 10 -> config.has(Feature.HANG) ? Kind.HANGS : Kind.OK;
+      case 11 -> config.has(Feature.HANG) ? Kind.STUBBORN : Kind.OK;
+      case 12 -> config.has(Feature.POISON) && config.ledger() ? Kind.POISON : Kind.OK;
+      case 13 -> config.has(Feature.ODD_RECORDS) ? Kind.MALFORMED : Kind.OK;
+      case 14 -> config.has(Feature.ODD_RECORDS) ? Kind.EXPIRED : Kind.OK;
+      default -> Kind.OK;
+    };
+  }
+
+  /** An operator appends a dead request again, its fault mended. */
+  private boolean redrive(SimRequest dead) {
+    if (dead.deadReason == null || dead.kind == Kind.MALFORMED) {
+      return false;
+    }
+    SimRequest request = broker.append(dead.partition, 0, dead.key, dead.original, Kind.OK, 0);
+    requests.add(request);
+    say("there is again " + request);
+    return true;
+  }
+
+  private void recreate(int choice) {
+    say("the topic is made anew");
+    killAll(choice);
+    broker.recreate();
+    requests.clear();
+    foreign = true;
+  }
+
+  private void killAll(int choice) {
+    for (SimInstance instance : List.copyOf(live)) {
+      instance.kill(choice);
+    }
+    for (SimInstance instance : slots) {
+      if (instance != null && broker.isMember(instance)) {
+        broker.remove(instance);
+      }
+    }
+  }
+
+  private void start(int slot) {
+    SimInstance before = slots[slot];
+    if (before != null && before.isUp()) {
+      return;
+    }
+    if (before != null && broker.isMember(before)) {
+      broker.remove(before); // a static member: who comes under its name takes over
+    }
+    SimInstance instance = new SimInstance(this, slot, ++runs);
+    slots[slot] = instance;
+    live.add(instance);
+    say(instance + " starts");
+    broker.join(instance);
+  }
+
+  void stopped(SimInstance instance, TopicPartition partition, String diagnosis) {
+    say(instance + " stops " + partition + ": " + diagnosis);
+    if (!foreign) {
+      throw new Violation(Promise.STOPPED, partition + ": " + diagnosis);
+    }
+  }
+
+  // ---- The end.
+
+  /** An instance does all that it can, a round or more. */
+  private void pump(@Nullable SimInstance instance, int choice, int rounds) {
+    if (instance == null) {
+      return;
+    }
+    for (int round = 0; round < rounds && instance.isUp(); round++) {
+      instance.turn(choice);
+      boolean some = false;
+      while (instance.isUp() && instance.adopt(choice)) {
+        some = true;
+      }
+      while (instance.isUp() && instance.workers.run(choice)) {
+        some = true;
+      }
+      while (instance.isUp() && instance.workers.finish(choice)) {
+        some = true;
+      }
+      while (instance.isUp() && instance.workers.acknowledge(choice)) {
+        some = true;
+      }
+      while (instance.isUp() && instance.endCommit(choice)) {
+        some = true;
+      }
+      if (!some) {
+        return;
+      }
+    }
+  }
+
+  private void heal() {
+    say("all faults are over");
+    healing = true;
+    if (foreign) {
+      killAll(0);
+      broker.reset();
+      foreign = false;
+    }
+    long end = now + BOUND;
+    while (true) {
+      reap();
+      boolean handling = false;
+      boolean idle = true;
+      long wait = 1_000 * MILLI;
+      for (SimInstance instance : List.copyOf(live)) {
+        pump(instance, 0, 8);
+        if (instance.isUp()) {
+          handling |= instance.workers.isHandling();
+          idle &= instance.isIdle();
+          wait = Math.min(wait, Math.max(MILLI, instance.core.untilNextStart(now)));
+        }
+      }
+      if (idle && !live.isEmpty() && broker.isDone()) {
+        return;
+      }
+      if (now - end > 0) {
+        throw new Violation(Promise.LIVENESS, "not done in time: " + broker.undone());
+      }
+      now += handling ? Math.min(wait, 250 * MILLI) : wait;
+    }
+  }
+
+  /** The group notices who is dead, and somebody runs. */
+  private void reap() {
+    for (SimInstance instance : slots) {
+      if (instance != null && !instance.isUp() && broker.isMember(instance)) {
+        instance.expire();
+      }
+    }
+    boolean running = false;
+    for (SimInstance instance : live) {
+      running |= !instance.isDraining();
+    }
+    if (!running) {
+      for (int slot = 0; slot < slots.length; slot++) {
+        if (slots[slot] == null || !slots[slot].isUp()) {
+          start(slot);
+          return;
+        }
+      }
+    }
+  }
+
+  /** All instances end in good order, and leave nothing behind. */
+  private void end() {
+    for (SimInstance instance : List.copyOf(live)) {
+      if (instance.core.permits().inUse() != 0 || instance.core.watched() != 0) {
+        throw new Violation(
+            Promise.LEFTOVER,
+            instance
+                + " has "
+                + instance.core.permits().inUse()
+                + " permits out and watches "
+                + instance.core.watched());
+      }
+      if (!instance.isDraining()) {
+        instance.close();
+      }
+    }
+    long end = now + 60_000 * MILLI;
+    while (!live.isEmpty()) {
+      for (SimInstance instance : List.copyOf(live)) {
+        pump(instance, 0, 8);
+      }
+      now += 100 * MILLI;
+      if (now - end > 0) {
+        throw new Violation(Promise.LIVENESS, "not closed in time: " + live);
+      }
+    }
+    for (SimRequest request : requests) {
+      if (request.kind == Kind.POISON
+          && !"crash-loop".equals(request.deadReason)
+          && !"parked".equals(request.deadReason)) {
+        throw new Violation(Promise.POISON, request + " is dead by " + request.deadReason);
+      }
+    }
+  }
+}

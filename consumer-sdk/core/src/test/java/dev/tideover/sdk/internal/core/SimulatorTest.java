@@ -1,0 +1,95 @@
+package dev.tideover.sdk.internal.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.tideover.sdk.internal.core.Seeds.Run;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * Instances of the core against a model of Kafka, through schedules in which anything happens at
+ * any moment: see {@link Simulation}, and {@link Violation.Promise} for what must hold. With {@code
+ * -Dtideover.sim.seed=N} that seed alone is run, and told.
+ */
+@Timeout(600)
+class SimulatorTest {
+
+  private static final Long ONLY = Long.getLong("tideover.sim.seed");
+
+  @Test
+  void noneOfAHundredThousandSchedulesBreaksAPromise() {
+    if (ONLY != null) {
+      tell(ONLY);
+      return;
+    }
+    SimCoverage coverage = new SimCoverage();
+    check(0, 100_000, coverage);
+
+    System.out.println(coverage);
+    // A simulator in which nothing happens finds nothing.
+    for (SimRequest.Kind kind : SimRequest.Kind.values()) {
+      if (kind != SimRequest.Kind.MALFORMED && kind != SimRequest.Kind.EXPIRED) {
+        assertThat(coverage.of("started " + kind)).as("handlers of %s", kind).isGreaterThan(10_000);
+      }
+    }
+    for (String what :
+        new String[] {
+          "started alone",
+          "adopted for the first time",
+          "adopted clean",
+          "adopted after a crash",
+          "adopted with hints",
+          "adopted with Attempts",
+          "adopted with Parked",
+          "dead: failed",
+          "dead: rejected",
+          "dead: malformed",
+          "dead: parked",
+          "dead: crash-loop",
+          "held",
+          "interrupted as stale",
+          "interrupted for its time",
+          "thread given up"
+        }) {
+      assertThat(coverage.of(what)).as(what).isGreaterThan(10_000);
+    }
+  }
+
+  @Test
+  void norDoTenThousandThatNobodyHasSeen() {
+    if (ONLY != null) {
+      return;
+    }
+    long base = new SplittableRandom().nextLong() >>> 16;
+    System.out.println("seeds from " + base);
+    check(base, base + 10_000, new SimCoverage());
+  }
+
+  @Test
+  void theSameSeedGivesTheSameRun() {
+    for (long seed = 0; seed < 200; seed++) {
+      Run run = Seeds.run(seed, SimFault.NONE, new SimCoverage());
+      String story = Simulation.tell(run.config(), run.schedule(), SimFault.NONE);
+
+      assertThat(story).isEqualTo(Simulation.tell(run.config(), run.schedule(), SimFault.NONE));
+    }
+  }
+
+  private static void check(long from, long to, SimCoverage coverage) {
+    for (long seed = from; seed < to; seed++) {
+      Run run = Seeds.run(seed, SimFault.NONE, coverage);
+      if (run.violation() != null) {
+        throw new AssertionError(Seeds.explain(seed, run, SimFault.NONE), run.violation());
+      }
+    }
+  }
+
+  private static void tell(long seed) {
+    Run run = Seeds.run(seed, SimFault.NONE, new SimCoverage());
+    if (run.violation() != null) {
+      throw new AssertionError(Seeds.explain(seed, run, SimFault.NONE), run.violation());
+    }
+    System.out.println(Simulation.tell(run.config(), run.schedule(), SimFault.NONE));
+  }
+}
