@@ -8,6 +8,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BuilderTest {
@@ -24,6 +25,21 @@ class BuilderTest {
     assertThatIllegalStateException()
         .isThrownBy(() -> Tideover.service("orders").handler(r -> Outcome.reply(204)).start())
         .withMessageContaining("no bootstrapServers");
+  }
+
+  @ParameterizedTest
+  @EnumSource(value = Ordering.class, names = "KEY", mode = EnumSource.Mode.EXCLUDE)
+  void keysAreParkedOnlyWhereRequestsAreOrderedByThem(Ordering ordering) {
+    assertThatIllegalStateException()
+        .isThrownBy(
+            () ->
+                Tideover.service("orders")
+                    .bootstrapServers("localhost:1")
+                    .handler(request -> Outcome.reply(204))
+                    .ordering(ordering)
+                    .onExhausted(OnExhausted.PARK_KEY)
+                    .start())
+        .withMessageContaining("needs ordering(KEY), not " + ordering);
   }
 
   @ParameterizedTest

@@ -16,13 +16,14 @@ import java.util.stream.Stream;
  */
 final class ScriptedProcess implements AutoCloseable {
 
-  /** Handlers that wait for company in {@code crowd}. */
+  /** So many requests are under way when {@link #isCrowded} is true. */
   static final int CROWD = 64;
 
   private static final String CALL = "CALL ";
   private static final String CROWDED = "CROWDED";
 
   private static final AtomicInteger inCrowd = new AtomicInteger();
+  private static String thisLife = "";
   private static final CountDownLatch never = new CountDownLatch(1);
 
   private final Process process;
@@ -41,6 +42,16 @@ final class ScriptedProcess implements AutoCloseable {
    */
   static ScriptedProcess start(TestService service, Path directory, OnExhausted onExhausted)
       throws IOException {
+    return start(service, directory, onExhausted, 0);
+  }
+
+  /**
+   * The same.
+   *
+   * @param life the handler never ends for {@code crowd} and this number
+   */
+  static ScriptedProcess start(
+      TestService service, Path directory, OnExhausted onExhausted, int life) throws IOException {
     Path output = Files.createTempFile(directory, "service", ".log");
     Process process =
         new ProcessBuilder(
@@ -53,7 +64,8 @@ final class ScriptedProcess implements AutoCloseable {
                 service.name,
                 service.replies,
                 service.kafka.bootstrapServers(),
-                onExhausted.name())
+                onExhausted.name(),
+                Integer.toString(life))
             .redirectErrorStream(true)
             .redirectOutput(output.toFile())
             .start();
@@ -61,6 +73,7 @@ final class ScriptedProcess implements AutoCloseable {
   }
 
   public static void main(String[] args) throws IOException {
+    thisLife = args[4];
     TideoverConsumer consumer =
         Tideover.service(args[0])
             .version("v1")
@@ -68,7 +81,7 @@ final class ScriptedProcess implements AutoCloseable {
             .bootstrapServers(args[2])
             .onExhausted(OnExhausted.valueOf(args[3]))
             .instance("orders-1")
-            .concurrency(10 * CROWD) // of which a tenth may run from the start
+            .concurrency(10 * CROWD) // a tenth of it may run from the start
             .property("session.timeout.ms", "30000")
             .backoff(new Backoff(Duration.ofMillis(20), Duration.ofMillis(50)))
             .handler(ScriptedProcess::handle)
@@ -91,23 +104,20 @@ final class ScriptedProcess implements AutoCloseable {
       }
       case "halt" -> Runtime.getRuntime().halt(1);
       case "hang" -> never.await();
-      case "crowd" -> crowd();
+      case "crowd" -> crowd(request.text().split(" ")[1]);
       default -> throw new AssertionError("no such word: " + word);
     }
     return Outcome.reply(204);
   }
 
-  /** Some work; but once as many are here at the same time as may be, none goes on. */
-  private static void crowd() throws InterruptedException {
-    if (inCrowd.incrementAndGet() >= CROWD) {
-      say(CROWDED);
+  /** What was appended in this life of the service stays under way until the process is killed. */
+  private static void crowd(String life) throws InterruptedException {
+    if (life.equals(thisLife)) {
+      if (inCrowd.incrementAndGet() == CROWD) {
+        say(CROWDED);
+      }
       never.await();
     }
-    TimeUnit.MILLISECONDS.sleep(20); // the handler's work
-    if (inCrowd.get() >= CROWD) {
-      never.await();
-    }
-    inCrowd.decrementAndGet();
   }
 
   /** One write, so that lines of several threads, and of a process that is killed, are whole. */
