@@ -269,6 +269,7 @@ public final class ConsumerBuilder {
         service,
         version,
         name == null ? randomName() : name,
+        name != null,
         servers,
         Map.copyOf(properties),
         chosenHandler,

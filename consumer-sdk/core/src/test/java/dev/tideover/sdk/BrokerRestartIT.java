@@ -68,4 +68,27 @@ class BrokerRestartIT {
       }
     }
   }
+
+  @Test
+  void aBrokerThatIsKilledUnderLoadAndComesBackLosesNothingAndKeepsOrder()
+      throws InterruptedException {
+    try (BrokerProcess broker = BrokerProcess.start();
+        TestKafka kafka = TestKafka.at(broker.bootstrapServers());
+        // Both protocols at the same time, since a broker takes some seconds to come back.
+        Fleet classic = Fleet.start(kafka, "classic", 6, 2);
+        Fleet consumer = Fleet.start(kafka, "consumer", 6, 2)) {
+      List<Fleet> both = List.of(classic, consumer);
+      both.forEach(fleet -> fleet.traffic().awaitReplies(100));
+
+      both.forEach(fleet -> fleet.traffic().outage());
+      broker.kill();
+      broker.restart();
+
+      both.forEach(fleet -> fleet.traffic().outage());
+      both.forEach(fleet -> fleet.traffic().awaitReplies(200));
+      for (Fleet fleet : both) {
+        Guarantee.always(fleet.finish());
+      }
+    }
+  }
 }

@@ -18,6 +18,12 @@ import java.util.function.UnaryOperator;
  */
 final class Fleet implements AutoCloseable {
 
+  static final RequestHandler WORK =
+      request -> {
+        TimeUnit.MILLISECONDS.sleep(3); // the handler's work
+        return Outcome.reply(200).text(request.text());
+      };
+
   private final TestService service;
   private final String protocol;
   private final UnaryOperator<RequestHandler> wrapper;
@@ -42,7 +48,7 @@ final class Fleet implements AutoCloseable {
     return start(kafka, protocol, partitions, size, handler -> handler);
   }
 
-  /** The same with something put around each handler. */
+  /** The same with something put around the handlers' work. */
   static Fleet start(
       TestKafka kafka,
       String protocol,
@@ -84,7 +90,7 @@ final class Fleet implements AutoCloseable {
             .builder()
             .instance("orders-" + number)
             .property("group.protocol", protocol)
-            .handler(wrapper.apply(journal.handler(3)))
+            .handler(journal.handler(wrapper.apply(WORK)))
             .listener(journal.listener())
             .start();
     journals.add(journal);

@@ -59,15 +59,20 @@ final class HandOver {
     this.rounds = rounds;
   }
 
-  /** Arguments: rounds, initial rebalance delay of the broker in ms, words a case must have. */
+  /**
+   * Arguments, each with a default: rounds; words that protocol and case must have; the broker's
+   * group.initial.rebalance.delay.ms and group.consumer.heartbeat.interval.ms.
+   */
   public static void main(String[] args) throws Exception {
     int rounds = args.length > 0 ? Integer.parseInt(args[0]) : 5;
-    String delay = args.length > 1 ? args[1] : "3000";
-    String only = args.length > 2 ? args[2] : "";
+    String only = args.length > 1 ? args[1] : "";
+    String delay = args.length > 2 ? args[2] : "3000";
+    String heartbeat = args.length > 3 ? args[3] : "5000";
     Path directory = Files.createTempDirectory("tideover-handover-");
     System.out.printf(
-        "%d rounds each, group.initial.rebalance.delay.ms=%s; logs in %s%n",
-        rounds, delay, directory);
+        "%d rounds each, group.initial.rebalance.delay.ms=%s,"
+            + " group.consumer.heartbeat.interval.ms=%s; logs in %s%n",
+        rounds, delay, heartbeat, directory);
     System.out.println(
         "| what | protocol | longest wait: median | worst | JVM start to start() returned"
             + " | from there to its first reply: median | worst | handled twice, a round |");
@@ -75,6 +80,7 @@ final class HandOver {
     try (BrokerProcess broker =
             KafkaBroker.builder()
                 .property("group.initial.rebalance.delay.ms", delay)
+                .property("group.consumer.heartbeat.interval.ms", heartbeat)
                 .startProcess();
         TestKafka kafka = TestKafka.at(broker.bootstrapServers())) {
       HandOver handOver = new HandOver(kafka, directory, rounds);

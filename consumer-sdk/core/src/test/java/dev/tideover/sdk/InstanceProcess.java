@@ -22,7 +22,6 @@ final class InstanceProcess implements AutoCloseable {
 
   private static final String READY = "READY ";
   private static final String CLOSED = "CLOSED ";
-  private static final long WORK_MILLIS = 3;
 
   /** Arguments: service, reply topic, bootstrap servers, protocol, name or "", journal. */
   public static void main(String[] args) throws IOException {
@@ -33,7 +32,7 @@ final class InstanceProcess implements AutoCloseable {
             .bootstrapServers(args[2])
             .version(version(ProcessHandle.current().pid()))
             .property("group.protocol", args[3])
-            .handler(journal.handler(WORK_MILLIS))
+            .handler(journal.handler(Fleet.WORK))
             .listener(journal.listener());
     if (!args[4].isEmpty()) {
       builder.instance(args[4]);

@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,13 +60,13 @@ final class Journal implements AutoCloseable {
     return by;
   }
 
-  /** A handler that works for a while and notes when it begins and ends. */
-  RequestHandler handler(long workMillis) {
+  /** A handler whose begin and end, if it returns, are noted. */
+  RequestHandler handler(RequestHandler work) {
     return request -> {
       note("B", request);
-      TimeUnit.MILLISECONDS.sleep(workMillis); // the handler's work
+      Outcome outcome = work.handle(request);
       note("E", request);
-      return Outcome.reply(200).text(request.text());
+      return outcome;
     };
   }
 

@@ -8,9 +8,14 @@ import dev.tideover.testkit.TestKafka;
 import dev.tideover.wire.RequestEnvelope;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** An instance with a name is killed and started again. */
 @KafkaTest
@@ -44,6 +49,46 @@ class KilledInstanceIT {
       if (second != null) {
         ServiceProcess.kill(second);
       }
+    }
+  }
+
+  /**
+   * With KIP-848 the survivors learn of what is theirs now at their next heartbeat, up to 5 s away,
+   * which the broker decides.
+   */
+  @ParameterizedTest
+  @CsvSource({"classic, 2000", "consumer, 8000"})
+  void thePartitionsOfOneOfThreeThatIsKilledAnswerAgainSoon(
+      String protocol, long boundMillis, TestKafka kafka, @TempDir Path directory)
+      throws Exception {
+    TestService service = new TestService(kafka, 6);
+    List<InstanceProcess> instances = new ArrayList<>();
+    try (Traffic traffic = Traffic.start(service, 100, 60)) {
+      for (int i = 0; i < 3; i++) {
+        instances.add(InstanceProcess.start(service, protocol, null, directory));
+      }
+      for (InstanceProcess instance : instances) {
+        traffic.awaitReplyBy(instance.version());
+      }
+      traffic.awaitCaughtUp();
+      traffic.awaitReplies(200);
+
+      long before = System.nanoTime();
+      instances.get(1).kill();
+      traffic.awaitReplies(200);
+      long after = System.nanoTime();
+      traffic.finish();
+
+      History history = traffic.history(instances.stream().map(InstanceProcess::journal).toList());
+      Guarantee.always(history);
+      long longest =
+          TimeUnit.NANOSECONDS.toMillis(history.sentBetween(before, after).longestWait());
+      System.out.printf(
+          "%s: longest wait %d ms, %d handled twice%n", protocol, longest, history.handledTwice());
+      assertThat(longest).isLessThan(boundMillis);
+      assertThat(kafka.readAll(service.dead)).isEmpty();
+    } finally {
+      InstanceProcess.closeAll(instances);
     }
   }
 }

@@ -10,12 +10,14 @@ import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestEnvelope;
 import java.net.ServerSocket;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.admin.MemberDescription;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,7 +38,6 @@ class LifecycleIT {
     TideoverConsumer consumer =
         service
             .builder()
-            .instance("orders-1")
             .property("group.protocol", protocol)
             .handler(
                 request -> {
@@ -61,9 +62,7 @@ class LifecycleIT {
     assertThat(service.replies()).containsOnlyKeys(running.id());
     assertThat(service.committed(0)).isEqualTo(1);
     // It has left, though it is a static member, so the next one needn't wait for a timeout.
-    var group =
-        kafka.admin().describeConsumerGroups(Set.of(service.name)).all().get().get(service.name);
-    assertThat(group.members()).isEmpty();
+    assertThat(members(service)).isEmpty();
     consumer.close();
 
     try (TideoverConsumer next = service.builder().handler(request -> Outcome.reply(200)).start()) {
@@ -71,6 +70,52 @@ class LifecycleIT {
       assertThat(service.replies().get(running.id())).hasSize(1);
       assertThat(next.failure()).isEmpty();
     }
+  }
+
+  @Test
+  void theOnlyInstanceKeepsItsNameInTheGroupForItsSuccessor(TestKafka kafka) throws Exception {
+    TestService service = new TestService(kafka, 1);
+    RequestHandler handler = request -> Outcome.reply(204);
+    service.startAlone(service.builder().instance("orders-1").handler(handler)).close();
+    assertThat(members(service)).hasSize(1);
+
+    // Under the same name: at once. Under another one: when the first is found to be silent.
+    try (TideoverConsumer second =
+        service.startAlone(service.builder().instance("orders-1").handler(handler))) {
+      service.awaitReply(service.send(service.request("k", "1")));
+      assertThat(second.failure()).isEmpty();
+    }
+    try (TideoverConsumer third =
+        service.startAlone(service.builder().instance("orders-2").handler(handler))) {
+      service.awaitReply(service.send(service.request("k", "2")));
+      assertThat(third.failure()).isEmpty();
+    }
+  }
+
+  @Test
+  void anInstanceWithOthersLeavesThoughItHasAName(TestKafka kafka) throws Exception {
+    TestService service = new TestService(kafka, 2);
+    RequestHandler handler = request -> Outcome.reply(204);
+    try (TideoverConsumer first =
+        service.startAlone(service.builder().instance("orders-1").handler(handler))) {
+      try (TideoverConsumer second =
+          service.builder().instance("orders-2").handler(handler).start()) {
+        TestService.await().until(() -> second.partitions().size() == 1);
+      }
+      assertThat(members(service)).hasSize(1);
+      TestService.await().until(() -> first.partitions().size() == 2);
+    }
+  }
+
+  private static Collection<MemberDescription> members(TestService service) throws Exception {
+    return service
+        .kafka
+        .admin()
+        .describeConsumerGroups(Set.of(service.name))
+        .all()
+        .get(30, TimeUnit.SECONDS)
+        .get(service.name)
+        .members();
   }
 
   @Test

@@ -5,23 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
-import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestEnvelope;
-import dev.tideover.wire.RequestId;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.IntStream;
-import org.apache.kafka.clients.producer.Producer;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,108 +22,46 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(180)
 class RebalanceIT {
 
-  private static final int PARTITIONS = 6;
-  private static final int KEYS = 30;
-
-  /** What handlers did, over all instances: the judge of order and of one at a time per key. */
-  private static final class Record implements RequestHandler {
-
-    final Map<String, ConcurrentLinkedQueue<Integer>> order = new ConcurrentHashMap<>();
-    final Map<String, AtomicInteger> running = new ConcurrentHashMap<>();
-    final AtomicInteger overlaps = new AtomicInteger();
-    final AtomicInteger calls = new AtomicInteger();
-
-    @Override
-    public Outcome handle(Request request) throws InterruptedException {
-      String key = request.orderingKey().orElseThrow();
-      AtomicInteger mine = running.computeIfAbsent(key, k -> new AtomicInteger());
-      if (mine.incrementAndGet() > 1) {
-        overlaps.incrementAndGet();
-      }
-      calls.incrementAndGet();
-      order
-          .computeIfAbsent(key, k -> new ConcurrentLinkedQueue<>())
-          .add(Integer.parseInt(request.text()));
-      TimeUnit.MILLISECONDS.sleep(3); // the handler's work
-      mine.decrementAndGet();
-      return Outcome.reply(200).text(request.text());
-    }
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"classic", "consumer"})
   void aRollingRestartOfThreeUnderLoadLosesNothingKeepsOrderAndRepeatsNothing(
-      String protocol, TestKafka kafka) {
-    TestService service = new TestService(kafka, PARTITIONS);
-    Record record = new Record();
-    List<TideoverConsumer> instances = new ArrayList<>();
-    List<RequestEnvelope> sent = new ArrayList<>();
-    ScheduledExecutorService load = Executors.newSingleThreadScheduledExecutor();
-    try {
-      for (int i = 1; i <= 3; i++) {
-        instances.add(instance(service, protocol, i, record).start());
-      }
-      TestService.await()
-          .until(() -> instances.stream().mapToInt(c -> c.partitions().size()).sum() == PARTITIONS);
-      Producer<byte[], byte[]> producer = kafka.producer();
-      AtomicInteger round = new AtomicInteger();
-      load.scheduleAtFixedRate(
-          () -> {
-            int number = round.getAndIncrement();
-            for (int k = 0; k < KEYS; k++) {
-              RequestEnvelope request = service.request("key-" + k, "" + number);
-              sent.add(request);
-              producer.send(service.record(request));
-            }
-          },
-          0,
-          100,
-          TimeUnit.MILLISECONDS);
-
+      String protocol, TestKafka kafka) throws InterruptedException {
+    try (Fleet fleet = Fleet.start(kafka, protocol, 6, 3)) {
       for (int i = 0; i < 3; i++) {
-        int before = record.calls.get();
-        TestService.await().until(() -> record.calls.get() > before + 2 * KEYS);
-        instances.get(i).close();
-        instances.set(i, instance(service, protocol, i + 1, record).start());
-        TideoverConsumer fresh = instances.get(i);
-        TestService.await().until(() -> !fresh.partitions().isEmpty());
+        fleet.traffic().awaitReplies(100);
+        fleet.stop(i);
+        fleet.start(i);
+        fleet.awaitAllAtWork();
       }
-      load.shutdown();
-      assertThat(load.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
-      producer.flush();
-
-      Map<RequestId, List<ReplyEnvelope>> replies =
-          TestService.await().until(service::replies, all -> all.size() == sent.size());
-      for (RequestEnvelope request : sent) {
-        assertThat(replies.get(request.id())).as("replies to one request").hasSize(1);
-        assertThat(replies.get(request.id()).get(0).body()).isEqualTo(request.body());
-      }
-      List<Integer> inOrder = IntStream.range(0, round.get()).boxed().toList();
-      record.order.forEach((key, seen) -> assertThat(seen).containsExactlyElementsOf(inOrder));
-      assertThat(record.order).hasSize(KEYS);
-      assertThat(record.overlaps).hasValue(0);
-      instances.forEach(consumer -> assertThat(consumer.failure()).isEmpty());
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw new AssertionError(interrupted);
-    } finally {
-      load.shutdownNow();
-      CompletableFuture.allOf(
-              instances.stream()
-                  .map(consumer -> CompletableFuture.runAsync(consumer::close))
-                  .toArray(CompletableFuture[]::new))
-          .orTimeout(60, TimeUnit.SECONDS)
-          .join();
+      History history = fleet.finish();
+      Guarantee.always(history);
+      new Guarantee.NothingTwice().judge(history);
+      new Guarantee.EveryoneWorked(Set.of("orders-0#0", "orders-0#3", "orders-1#4", "orders-2#5"))
+          .judge(history);
     }
   }
 
-  private static ConsumerBuilder instance(
-      TestService service, String protocol, int number, RequestHandler handler) {
-    return service
-        .builder()
-        .instance("orders-" + number)
-        .property("group.protocol", protocol)
-        .handler(handler);
+  /** The handlers are busy when one joins: what they do is finished, committed, not repeated. */
+  @ParameterizedTest
+  @ValueSource(strings = {"classic", "consumer"})
+  void oneThatJoinsWhileHandlersAreSlowTakesOverInOrderAndRepeatsNothing(
+      String protocol, TestKafka kafka) throws InterruptedException {
+    UnaryOperator<RequestHandler> slow =
+        handler ->
+            request -> {
+              TimeUnit.MILLISECONDS.sleep(150); // the handler's work
+              return handler.handle(request);
+            };
+    try (Fleet fleet = Fleet.start(kafka, protocol, 6, 1, slow)) {
+      fleet.traffic().awaitReplies(100);
+      fleet.start(1);
+      fleet.awaitAllAtWork();
+      fleet.traffic().awaitReplies(100);
+      History history = fleet.finish();
+      Guarantee.always(history);
+      new Guarantee.NothingTwice().judge(history);
+      new Guarantee.EveryoneWorked(Set.of("orders-0", "orders-1")).judge(history);
+    }
   }
 
   @ParameterizedTest

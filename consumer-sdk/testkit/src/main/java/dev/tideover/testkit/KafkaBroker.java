@@ -372,6 +372,9 @@ public final class KafkaBroker implements AutoCloseable {
       settings.put("share.coordinator.state.topic.num.partitions", "1");
       // By default the first member of a group waits 3 s for others.
       settings.put("group.initial.rebalance.delay.ms", "0");
+      // By default a member (KIP-848) learns only every 5 s that partitions come or go.
+      settings.put("group.consumer.min.heartbeat.interval.ms", "500");
+      settings.put("group.consumer.heartbeat.interval.ms", "500");
       // The metadata log waits this long for more before it writes: each new topic pays it.
       settings.put("controller.quorum.append.linger.ms", "0");
       // Sized for thousands of records, not millions; the cleaner's default is 128 MiB.

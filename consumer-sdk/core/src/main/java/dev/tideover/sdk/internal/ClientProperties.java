@@ -96,7 +96,7 @@ public final class ClientProperties {
     config.put(
         ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class.getName());
     config.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, memberName(settings));
-    if ("consumer".equalsIgnoreCase(settings.properties().get("group.protocol"))) {
+    if (!isClassic(settings)) {
       config.keySet().removeAll(CLASSIC_ONLY);
     }
     return config;
@@ -185,6 +185,11 @@ public final class ClientProperties {
       throw new IllegalArgumentException(
           "Kafka's client doesn't take its settings: " + root.getMessage(), refused);
     }
+  }
+
+  /** Whether the group is the older kind, rather than KIP-848's. */
+  static boolean isClassic(Settings settings) {
+    return !"consumer".equalsIgnoreCase(settings.properties().get("group.protocol"));
   }
 
   /** The instance's name in the group. */

@@ -115,7 +115,7 @@ public final class Engine implements TideoverConsumer {
           workers.close(WORKERS_TIMEOUT);
         }
       } finally {
-        member.leave(); // a second time, if all went well, which does nothing
+        member.leave(false); // a second time, if all went well, which does nothing
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
@@ -163,7 +163,7 @@ public final class Engine implements TideoverConsumer {
       handling = parts.handling;
       parts.loop.join(() -> members != null && members.releaseName(RELEASE_TIMEOUT));
       started.complete(null);
-      runAndDrain(parts.loop);
+      runAndDrain(parts.loop, members);
     }
   }
 
@@ -223,16 +223,33 @@ public final class Engine implements TideoverConsumer {
         + " how to go on";
   }
 
-  private void runAndDrain(PollLoop loop) throws InterruptedException {
+  private void runAndDrain(PollLoop loop, @Nullable Members members) throws InterruptedException {
+    boolean stay = false;
     try {
       while (stop.getCount() > 0) {
         loop.runOnce();
       }
       moveTo(ConsumerState.DRAINING);
       loop.drain(failure().isPresent() ? 0 : settings.drainTimeout().toNanos());
+      stay = failure().isEmpty() && members != null && isWorthStaying(members);
     } finally {
-      loop.leave();
+      if (stay && members != null) {
+        members.stay();
+      }
+      loop.leave(stay);
     }
+  }
+
+  /**
+   * The only instance, if it has a name, is most likely restarted under it, and has nobody to leave
+   * its partitions to. In a classic group its successor takes them at once if the name is still
+   * there; in one that is empty it pays the broker's {@code group.initial.rebalance.delay.ms}, 3 s
+   * by default. An instance under another name removes this one as one that has fallen silent.
+   */
+  private boolean isWorthStaying(Members members) {
+    return settings.named()
+        && ClientProperties.isClassic(settings)
+        && members.alive().equals(Set.of(incarnation));
   }
 
   /** Any thread: what can't be got over has happened. */

@@ -256,13 +256,18 @@ final class GroupMember {
     return offsets;
   }
 
-  /** Leaves the group, also as a static member, so that others go on at once; and closes. */
-  void leave() {
+  /**
+   * Closes, and leaves the group, also as a static member, so that others go on at once.
+   *
+   * @param stay not to leave it, so that a successor under the same name goes on at once; the group
+   *     forgets this member after the session timeout
+   */
+  void leave(boolean stay) {
+    GroupMembershipOperation operation =
+        stay ? GroupMembershipOperation.REMAIN_IN_GROUP : GroupMembershipOperation.LEAVE_GROUP;
     for (int tries = 2; tries > 0; tries--) {
       try {
-        consumer.close(
-            CloseOptions.groupMembershipOperation(GroupMembershipOperation.LEAVE_GROUP)
-                .withTimeout(LEAVE_TIMEOUT));
+        consumer.close(CloseOptions.groupMembershipOperation(operation).withTimeout(LEAVE_TIMEOUT));
         return;
       } catch (WakeupException meantForPoll) {
         log.trace("A late wake-up met the close, which is repeated");

@@ -229,7 +229,7 @@ public final class ManualEngine implements AutoCloseable {
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
     } finally {
-      parts.loop.leave();
+      parts.loop.leave(false);
       sender.close();
       meters.close();
       events.close();

@@ -72,6 +72,9 @@ final class Members implements AutoCloseable {
 
   private volatile Set<String> alive;
 
+  /** Whether this instance ends without leaving the group. */
+  private volatile boolean staying;
+
   /** For the thread only, as is the next one. */
   private final MemberWatch watch;
 
@@ -182,7 +185,9 @@ final class Members implements AutoCloseable {
     } finally {
       // An interrupt has done what it was for; it would cut the closing short.
       Thread.interrupted();
-      heartbeat(LEAVING);
+      if (!staying) {
+        heartbeat(LEAVING);
+      }
       cleaner.close();
       reader.close(CloseOptions.timeout(CLOSE_TIMEOUT));
     }
@@ -277,6 +282,14 @@ final class Members implements AutoCloseable {
     } else if (LEAVING.equals(state)) {
       watch.leaving(now, who, run);
     }
+  }
+
+  /**
+   * At its end this instance isn't going to leave the group, and so doesn't say that it will: to
+   * the others, if there are any, it then falls silent. Any thread.
+   */
+  void stay() {
+    staying = true;
   }
 
   /**

@@ -329,10 +329,14 @@ final class PollLoop {
     commitAndWait(true);
   }
 
-  /** Gives up what is left and leaves the group. */
-  void leave() {
+  /**
+   * Gives up what is left and leaves the group.
+   *
+   * @param stay see {@link GroupMember#leave}
+   */
+  void leave(boolean stay) {
     giveUp(core.partitions(), false);
-    member.leave();
+    member.leave(stay);
   }
 
   /** Called by the consumer within its poll and close, on the owner thread. */

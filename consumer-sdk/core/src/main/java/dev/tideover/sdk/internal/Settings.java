@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * What the builder was told, checked by it. Immutable.
  *
  * @param instance the instance's name, random where the user gave none
+ * @param named whether the user gave it
  * @param properties Kafka client settings of the user's
  * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
@@ -28,6 +29,7 @@ public record Settings(
     String service,
     String version,
     String instance,
+    boolean named,
     String bootstrapServers,
     Map<String, String> properties,
     RequestHandler handler,
@@ -51,6 +53,7 @@ public record Settings(
         service,
         version,
         instance,
+        named,
         bootstrapServers,
         properties,
         handler,

@@ -12,10 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
@@ -79,17 +81,24 @@ class MembersIT {
   }
 
   private Set<String> inGroup(TestKafka kafka) throws Exception {
-    return kafka
-        .admin()
-        .describeConsumerGroups(List.of(service))
-        .all()
-        .get(20, TimeUnit.SECONDS)
-        .get(service)
-        .members()
-        .stream()
-        .map(MemberDescription::groupInstanceId)
-        .map(name -> name.orElse(""))
-        .collect(Collectors.toSet());
+    try {
+      return kafka
+          .admin()
+          .describeConsumerGroups(List.of(service))
+          .all()
+          .get(20, TimeUnit.SECONDS)
+          .get(service)
+          .members()
+          .stream()
+          .map(MemberDescription::groupInstanceId)
+          .map(name -> name.orElse(""))
+          .collect(Collectors.toSet());
+    } catch (ExecutionException failed) {
+      if (failed.getCause() instanceof GroupIdNotFoundException) {
+        return Set.of(); // a process that is heard hasn't joined yet
+      }
+      throw failed;
+    }
   }
 
   @Test

@@ -208,6 +208,7 @@ class PollLoopTest {
             "orders",
             "v1",
             "one",
+            true,
             "localhost:9092",
             Map.of(),
             handler,

@@ -25,6 +25,7 @@ public final class TestSettings {
         service,
         "v1",
         instance,
+        true,
         bootstrapServers,
         properties,
         request -> Outcome.reply(204),
