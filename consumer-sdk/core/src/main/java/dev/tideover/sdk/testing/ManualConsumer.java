@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
@@ -49,6 +50,8 @@ public final class ManualConsumer implements AutoCloseable {
    * @param attempts how many have failed
    */
   public record DeadRequest(String requestId, String reason, String error, int attempts) {}
+
+  private static final String DEAD_HEADERS = "tideover-dead-";
 
   private final ManualEngine engine;
   private final SettableClock clock;
@@ -157,6 +160,24 @@ public final class ManualConsumer implements AutoCloseable {
    */
   public void redeliver() {
     engine.loseAndRegain();
+  }
+
+  /**
+   * What an operator does to a dead letter that may be handled after all: its record is appended to
+   * the partition again, with the same request id.
+   *
+   * @param index in {@link #deadLetters}
+   */
+  public void redeliverDead(int index) {
+    ConsumerRecord<byte[], byte[]> dead = engine.dead().get(index);
+    ProducerRecord<byte[], byte[]> again =
+        new ProducerRecord<>(engine.partition().topic(), dead.key(), dead.value());
+    for (Header header : dead.headers()) {
+      if (!header.key().startsWith(DEAD_HEADERS)) {
+        again.headers().add(header);
+      }
+    }
+    engine.append(again);
   }
 
   /** Commits what has ended and leaves. */

@@ -197,6 +197,57 @@ class ManualConsumerTest {
   }
 
   @Test
+  void aParkedKeyIsNotFreedByItsFirstRequestExpiring() {
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                    request -> {
+                      handled.add(request.text());
+                      return request.text().equals("bad")
+                          ? Outcome.deadLetter("never")
+                          : Outcome.reply(204);
+                    })
+                .onExhausted(OnExhausted.PARK_KEY),
+            clock)) {
+      consumer.deliver(request("k", "bad").deadlineAfter(Duration.ofSeconds(5)));
+      consumer.tick();
+      consumer.redeliverDead(0);
+      consumer.deliver(request("k", "2"));
+      consumer.tick(Duration.ofSeconds(10));
+      assertThat(handled).containsExactly("bad");
+      assertThat(consumer.deadLetters())
+          .extracting(ManualConsumer.DeadRequest::reason)
+          .containsExactly("rejected", "parked");
+    }
+  }
+
+  @Test
+  void aParkedKeyIsFreeOnceItsFirstRequestHasBeenHandled() {
+    boolean[] mended = {false};
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                    request -> {
+                      handled.add(request.text());
+                      return request.text().equals("bad") && !mended[0]
+                          ? Outcome.deadLetter("never")
+                          : Outcome.reply(204);
+                    })
+                .onExhausted(OnExhausted.PARK_KEY),
+            clock)) {
+      consumer.deliver(request("k", "bad"));
+      consumer.deliver(request("k", "2"));
+      consumer.tick();
+      mended[0] = true;
+      consumer.redeliverDead(0);
+      consumer.redeliverDead(1);
+      consumer.deliver(request("k", "3"));
+      consumer.tick();
+      assertThat(handled).containsExactly("bad", "bad", "2", "3");
+    }
+  }
+
+  @Test
   void whatIsMissingIsSaid() {
     assertThatThrownBy(() -> ManualConsumer.start(Tideover.service("orders"), clock))
         .isInstanceOf(IllegalStateException.class)

@@ -341,7 +341,7 @@ public class Core<W> {
     } else {
       breaker.lost(work.ticket, now);
     }
-    if (!work.isStale() && frees(work)) {
+    if (nanos > 0 && !work.isStale() && frees(work)) {
       record(
           work,
           Trouble.After.FREE,
@@ -381,7 +381,7 @@ public class Core<W> {
     }
   }
 
-  /** Whether it is the failed one of a parked key, and has been handled after all. */
+  /** Whether it is the failed one of a parked key. It frees the key if it has been handled. */
   private boolean frees(Work<W> work) {
     String blocker = blockerOf(work);
     return blocker != null

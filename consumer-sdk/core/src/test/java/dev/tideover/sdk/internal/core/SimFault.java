@@ -45,7 +45,11 @@ enum SimFault {
           super.beforePoll();
           nothingOpen.clear();
           nothingOpen.addAll(lanes.partitions());
-          lanes.oldest().forEach(work -> nothingOpen.remove(work.partition()));
+          for (View.Partition<SimDelivery> view : lanes.views()) {
+            if (view.oldest() != null) {
+              nothingOpen.remove(view.partition());
+            }
+          }
         }
 
         @Override
