@@ -71,9 +71,9 @@ public final class ConsumerBuilder {
 
   /**
    * A name that this instance keeps through restarts and shares with no other that runs at the same
-   * time. With it, a process that is started in the place of a crashed one takes over its
-   * partitions at once. Default: a random one, whose partitions others take over a second or two
-   * after a crash.
+   * time. With it, a process that is started in the place of a crashed one, or of the only one,
+   * takes over its partitions at once. Default: a random one, whose partitions others take over a
+   * second or two after a crash.
    *
    * @param instance 1 to 48 of {@code a-z A-Z 0-9 . _ -}
    */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -36,13 +37,15 @@ class LostPartitionsIT {
       Journal journal = frozen.journal();
       traffic.awaitReplies(100);
 
+      long still = System.nanoTime();
       frozen.freeze();
-      // The others have all partitions, long before the broker's own 45 s with KIP-848.
+      // The others get its partitions.
       traffic.awaitReplies(200);
       traffic.awaitCaughtUp();
       assertThat(journal.losses()).isEmpty();
       traffic.awaitReplies(100);
       Map<Integer, Long> before = committed(service);
+      long goesOn = System.nanoTime();
       frozen.thaw();
       TestService.await().until(() -> !journal.losses().isEmpty());
       long lost = journal.losses().get(0);
@@ -56,7 +59,12 @@ class LostPartitionsIT {
       traffic.awaitReplies(100);
       traffic.finish();
 
-      Guarantee.always(traffic.history(instances.stream().map(InstanceProcess::journal).toList()));
+      History history = traffic.history(instances.stream().map(InstanceProcess::journal).toList());
+      Guarantee.always(history);
+      // Long before the end of its session, 6 s with the classic protocol and 45 s with KIP-848.
+      Duration longest = Duration.ofNanos(history.sentBetween(still, goesOn).longestWait());
+      System.out.println(protocol + ": longest wait " + longest.toMillis() + " ms");
+      assertThat(longest).isLessThan(Duration.ofSeconds(5));
       assertThat(kafka.readAll(service.dead)).isEmpty();
     } finally {
       InstanceProcess.closeAll(instances);
