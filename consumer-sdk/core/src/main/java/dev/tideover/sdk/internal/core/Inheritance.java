@@ -37,7 +37,7 @@ record Inheritance(
    *
    * @param id its request id
    * @param crashes how often an instance has crashed while it ran alone
-   * @param openStart whether a start of it ended in a crash
+   * @param openStart whether a start of it may have ended in a crash
    */
   record Remembered(String id, int attempts, int crashes, boolean openStart) {}
 
@@ -83,15 +83,18 @@ record Inheritance(
         crashed);
   }
 
-  /** A start is open if an instance that isn't there any more has recorded it and no end. */
+  /**
+   * A start is open if an instance that isn't there any more has recorded it and no end. One alone
+   * is so whoever has recorded it: who has lost the partition and has it again had suspected the
+   * request, and hasn't found out.
+   */
   private static Remembered remember(
       LedgerEntry.Attempts entry, Adoption found, String incarnation, boolean crashed) {
-    boolean open =
-        crashed
-            && entry.start() != LedgerEntry.Start.NONE
-            && !entry.by().equals(incarnation)
-            && !found.alive().contains(entry.by());
-    int crashes = entry.crashes() + (open && entry.start() == LedgerEntry.Start.ALONE ? 1 : 0);
+    boolean gone = !entry.by().equals(incarnation) && !found.alive().contains(entry.by());
+    boolean alone = entry.start() == LedgerEntry.Start.ALONE;
+    boolean shared = entry.start() == LedgerEntry.Start.SHARED;
+    boolean open = crashed && (alone || shared && gone);
+    int crashes = entry.crashes() + (crashed && alone && gone ? 1 : 0);
     return new Remembered(entry.id(), entry.attempts(), crashes, open);
   }
 

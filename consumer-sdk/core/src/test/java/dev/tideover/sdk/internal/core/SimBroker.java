@@ -53,6 +53,7 @@ final class SimBroker {
   private final Partition[] partitions;
   private final List<SimInstance> members = new ArrayList<>();
   private int epochs;
+  private int numbers;
   private Uuid topicId = new Uuid(1, 1);
 
   SimBroker(Simulation sim, int count) {
@@ -88,7 +89,7 @@ final class SimBroker {
     Partition partition = partitions[p];
     long offset = partition.end + gap;
     SimRequest request =
-        new SimRequest(sim.number(), p, offset, key, partition.log.size(), of, kind, n);
+        new SimRequest(++numbers, p, offset, key, partition.log.size(), of, kind, n);
     partition.log.add(request);
     partition.end = offset + 1;
     return request;

@@ -2,11 +2,8 @@ package dev.tideover.sdk.internal.core;
 
 import dev.tideover.sdk.internal.core.Violation.Promise;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * One run of one instance: a real {@link Core} and a model of the shell around it, which does what
  * {@code PollLoop}, {@code GroupMember} and {@code Doing} do, each time the schedule says so.
  */
-final class SimInstance implements Effects<SimDelivery> {
+final class SimInstance {
 
   private static final long SECOND = 1_000_000_000L;
   private static final long REVOKE_BUDGET = 5 * SECOND;
@@ -38,26 +35,12 @@ final class SimInstance implements Effects<SimDelivery> {
 
   private record Message(Event event, Work<SimDelivery> work, @Nullable Fault fault, long pause) {}
 
-  /** An adoption under way; asked and not yet told, once there is an answer. */
-  private static final class Asked {
-    final TopicPartition partition;
-    final long number;
-    @Nullable Adoption answer;
-
-    Asked(TopicPartition partition, long number) {
-      this.partition = partition;
-      this.number = number;
-    }
-  }
-
-  /** A commit under way, or its result. */
-  private record Commit(
-      CommitSnapshot snapshot, int epoch, List<SimBroker.Committing> entries, boolean done) {}
-
   final int slot;
   final String incarnation;
   final Core<SimDelivery> core;
   final SimWorkers workers;
+  final SimKnowledge knowledge;
+  private final SimShell shell;
 
   /** As a member of the group; negative for none. */
   int epoch = -1;
@@ -69,42 +52,30 @@ final class SimInstance implements Effects<SimDelivery> {
 
   private final Simulation sim;
   private final ArrayDeque<Message> mailbox = new ArrayDeque<>();
-  private final List<Asked> asked = new ArrayList<>();
-  private final ArrayDeque<Commit> commits = new ArrayDeque<>();
-  private final List<Commit> results = new ArrayList<>();
-  private final int[] next = new int[4];
-  private final Adoption[] known = new Adoption[4];
-  private final List<Map<String, String>> parked = new ArrayList<>();
 
   private Mode mode = Mode.RUNNING;
   private boolean draining;
 
   /** Whether it has had enough of handlers that don't end. */
-  private boolean failed;
+  boolean failed;
 
   private long deadline;
   private long revokeDeadline;
   private int revoking;
 
-  /** Partitions that it has been told to have, and those of them that it doesn't read now. */
+  /** Partitions that it has been told to have. */
   private int subscribed;
-
-  private int paused;
 
   /** Partitions that it has committed since it got them. */
   int touched;
-
-  /** Whether a commit may have been applied that it takes for failed. */
-  private boolean inDoubt;
 
   SimInstance(Simulation sim, int slot, int run) {
     this.sim = sim;
     this.slot = slot;
     this.incarnation = "i" + slot + "." + run;
     this.workers = new SimWorkers(sim, this);
-    for (int p = 0; p < 4; p++) {
-      parked.add(Map.of());
-    }
+    this.knowledge = new SimKnowledge(sim, this);
+    this.shell = new SimShell(sim, this);
     SimConfig config = sim.config;
     Policy policy =
         new Policy(
@@ -116,11 +87,15 @@ final class SimInstance implements Effects<SimDelivery> {
             config.surplus(),
             3 * SECOND,
             config.ledger());
-    this.core = sim.fault.core(policy, new Limits(10, 2_000, 30, 3_000, 100), this, sim.now);
+    this.core = sim.fault.core(policy, new Limits(10, 2_000, 30, 3_000, 100), shell, sim.now);
   }
 
   boolean isUp() {
     return mode != Mode.GONE;
+  }
+
+  boolean isInCallback() {
+    return mode == Mode.REVOKING;
   }
 
   boolean isDraining() {
@@ -129,7 +104,7 @@ final class SimInstance implements Effects<SimDelivery> {
 
   /** Whether it has nothing to do but to wait. */
   boolean isIdle() {
-    return mailbox.isEmpty() && asked.isEmpty() && commits.isEmpty() && workers.isIdle();
+    return mailbox.isEmpty() && shell.isIdle() && workers.isIdle();
   }
 
   // ---- What workers report.
@@ -161,24 +136,13 @@ final class SimInstance implements Effects<SimDelivery> {
       case GIVEN_BACK -> core.givenBack(work, now);
       case AGAIN -> core.again(work, message.pause, now);
       case RECORDED -> {
-        rememberParked(work);
+        knowledge.recorded(work);
         core.recorded(work, now);
       }
       case FAILED -> {
         SimRequest request = work.payload().request;
         request.aloneIsBack |= request.alone == this && request.aloneWork == work;
         core.failed(work, message.fault, message.pause, "as its kind is", now);
-      }
-    }
-  }
-
-  private void rememberParked(Work<SimDelivery> work) {
-    if (!work.isStale() && work.entry() instanceof LedgerEntry.Parked entry) {
-      Map<String, String> keys = parked.get(work.partition().partition());
-      if (work.erases()) {
-        keys.remove(entry.orderingKey());
-      } else {
-        keys.put(entry.orderingKey(), entry.blockerId());
       }
     }
   }
@@ -212,17 +176,14 @@ final class SimInstance implements Effects<SimDelivery> {
     core.flow();
     core.commit(now);
     if (draining && (core.drained(core.partitions()) || now - deadline >= 0)) {
-      if (commitAndWait(choice, true)) {
+      if (shell.commitAndWait(choice, true, deadline)) {
         leave(choice);
       }
     }
   }
 
   private void poll(int choice) {
-    for (Commit result : results) {
-      core.committed(result.snapshot, result.done, sim.now);
-    }
-    results.clear();
+    shell.tellResults();
     if (toRevoke != 0) {
       revoking = toRevoke;
       toRevoke = 0;
@@ -245,7 +206,7 @@ final class SimInstance implements Effects<SimDelivery> {
     }
     int most = !sim.healing() ? 1 + choice % 5 : sim.config.concurrency() == 1 ? 1 : 10;
     for (int p = 0; p < sim.broker.count(); p++) {
-      if ((subscribed & ~paused & 1 << p) != 0) {
+      if ((subscribed & ~shell.paused & 1 << p) != 0) {
         fetch(p, most);
       }
     }
@@ -254,8 +215,8 @@ final class SimInstance implements Effects<SimDelivery> {
   private void fetch(int p, int most) {
     List<SimRequest> log = sim.broker.log(p);
     TopicPartition partition = SimBroker.partition(p);
-    for (int i = 0; i < most && next[p] < log.size(); i++) {
-      SimRequest request = log.get(next[p]++);
+    for (int i = 0; i < most && shell.next[p] < log.size(); i++) {
+      SimRequest request = log.get(shell.next[p]++);
       if (!core.takes(partition)) {
         continue;
       }
@@ -286,7 +247,7 @@ final class SimInstance implements Effects<SimDelivery> {
     if (!drained && sim.now - revokeDeadline < 0) {
       return;
     }
-    boolean committed = commitAndWait(choice, false);
+    boolean committed = shell.commitAndWait(choice, false, sim.now);
     checkEnd(revoking, drained && committed);
     giveUp(revoking);
     int mask = revoking;
@@ -319,7 +280,7 @@ final class SimInstance implements Effects<SimDelivery> {
     for (int p = 0; p < sim.broker.count(); p++) {
       boolean mine = (mask >> p & 1) != 0 && sim.broker.owner(p) == this;
       mine &= (touched >> p & 1) != 0;
-      if (inGoodOrder && !inDoubt && mine && sim.broker.isMarkedBy(p, this)) {
+      if (inGoodOrder && !shell.inDoubt && mine && sim.broker.isMarkedBy(p, this)) {
         throw new Violation(
             Promise.CLEAN_END,
             this + " gives up partition " + p + ", which then looks like a crash");
@@ -336,7 +297,7 @@ final class SimInstance implements Effects<SimDelivery> {
       // The client has joined again behind the scenes: the broker takes the commit for a member's.
       sim.broker.join(this);
       toAssign = 0;
-      commitAndWait(0, false);
+      shell.commitAndWait(0, false, sim.now);
       sim.broker.remove(this);
     }
     giveUp(subscribed);
@@ -350,7 +311,7 @@ final class SimInstance implements Effects<SimDelivery> {
     draining = true;
     deadline = sim.now + DRAIN_BUDGET;
     core.drain();
-    paused = -1;
+    shell.paused = -1;
     core.flow();
   }
 
@@ -363,7 +324,7 @@ final class SimInstance implements Effects<SimDelivery> {
     giveUp(held);
     int rest = subscribed;
     core.close(SimBroker.partitions(rest));
-    boolean committed = commitAndWait(choice, false);
+    boolean committed = shell.commitAndWait(choice, false, sim.now);
     checkEnd(rest & ~held, committed);
     giveUp(rest);
     if (sim.trace()) {
@@ -377,134 +338,14 @@ final class SimInstance implements Effects<SimDelivery> {
     sim.live.remove(this);
   }
 
-  /**
-   * Whether it is over; if it isn't, poll and try again.
-   *
-   * @param mayPoll see {@code PollLoop}
-   */
-  private boolean commitAndWait(int choice, boolean mayPoll) {
-    while (!commits.isEmpty()) {
-      endCommit(choice);
-    }
-    for (Commit result : results) {
-      core.committed(result.snapshot, result.done, sim.now);
-    }
-    results.clear();
-    CommitSnapshot snapshot = core.snapshot();
-    if (snapshot.isEmpty()) {
-      return true;
-    }
-    boolean fails = sim.happens(SimConfig.Feature.COMMITS_FAIL, choice >> 4, 2);
-    if (fails && mayPoll && sim.now - deadline < 0) {
-      return false; // the group is rebalancing
-    }
-    List<SimBroker.Committing> entries = encode(snapshot);
-    boolean applied = (!fails || (choice & 1) == 0) && sim.broker.commit(this, epoch, entries);
-    if (applied && !fails) {
-      core.committed(snapshot, true, sim.now);
-    } else {
-      inDoubt = true;
-    }
-    return true;
-  }
-
   // ---- What the schedule does to it.
 
-  /** The answer to its oldest commit comes; false if none is under way. */
   boolean endCommit(int choice) {
-    Commit commit = commits.poll();
-    if (commit == null) {
-      return false;
-    }
-    boolean fails = sim.happens(SimConfig.Feature.COMMITS_FAIL, choice >> 2, 2);
-    boolean applied =
-        (!fails || (choice & 1) == 0) && sim.broker.commit(this, commit.epoch, commit.entries);
-    boolean silent = fails && (choice & 2) == 0;
-    boolean done = applied && !fails;
-    if (sim.trace()) {
-      sim.say(this + (silent ? " hears nothing of its commit" : " hears of its commit: " + done));
-    }
-    inDoubt |= !done;
-    if (!silent) {
-      results.add(new Commit(commit.snapshot, commit.epoch, List.of(), done));
-    }
-    return true;
+    return shell.endCommit(choice);
   }
 
-  /** An adoption gets on: what is asked is looked up, or told; false if there is none. */
   boolean adopt(int choice) {
-    if (asked.isEmpty()) {
-      return false;
-    }
-    Asked one = asked.get(choice % asked.size());
-    if (one.answer == null) {
-      one.answer = sim.broker.adoption(one.partition.partition());
-    } else if (mode == Mode.RUNNING) {
-      asked.remove(one);
-      adopted(one.partition, one.number, one.answer);
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  private void adopted(TopicPartition partition, long number, Adoption found) {
-    int p = partition.partition();
-    known[p] = found;
-    Map<String, String> keys = new HashMap<>();
-    for (LedgerEntry entry : found.ledger()) {
-      if (entry instanceof LedgerEntry.Parked park) {
-        keys.put(park.orderingKey(), park.blockerId());
-      }
-    }
-    parked.set(p, keys);
-    checkInnocent(p, found);
-    sim.coverage.adopted(found);
-    if (sim.trace()) {
-      sim.say(this + " finds out: " + partition + " " + found);
-    }
-    core.adopted(partition, number, found);
-  }
-
-  private void checkInnocent(int p, Adoption found) {
-    Map<Long, Inheritance.Remembered> all = Inheritance.of(found, incarnation).remembered();
-    for (Map.Entry<Long, Inheritance.Remembered> one : all.entrySet()) {
-      SimRequest request = sim.broker.find(p, one.getKey());
-      if (request != null
-          && one.getValue().id().equals(request.id())
-          && one.getValue().crashes() > request.endsAlone) {
-        throw new Violation(
-            Promise.INNOCENT,
-            request
-                + " is said to have run alone in "
-                + one.getValue().crashes()
-                + " crashes, and was in "
-                + request.endsAlone);
-      }
-    }
-  }
-
-  /** A handler of a partition that it owns starts: does the core know what it was told? */
-  void checkKnown(Work<SimDelivery> work, SimRequest request) {
-    int p = request.partition;
-    CommitNote note = known[p].note();
-    if (note != null && SimBroker.contains(note, request.offset)) {
-      throw new Violation(Promise.NOTE_USED, request + " starts in spite of " + note);
-    }
-    for (LedgerEntry entry : known[p].ledger()) {
-      if (entry instanceof LedgerEntry.Attempts attempts
-          && attempts.offset() == request.offset
-          && attempts.id().equals(request.id())
-          && attempts.attempts() > work.attempts()) {
-        throw new Violation(
-            Promise.ATTEMPTS, request + " starts after " + work.attempts() + " of " + attempts);
-      }
-    }
-    String blocker = request.key == null ? null : parked.get(p).get(request.key);
-    if (blocker != null && !blocker.equals(request.id())) {
-      throw new Violation(
-          Promise.PARKED, request + " is handled, and its key is parked for " + blocker);
-    }
+    return shell.adopt(choice);
   }
 
   /** Its process ends, at once. */
@@ -515,12 +356,7 @@ final class SimInstance implements Effects<SimDelivery> {
     int owned = sim.broker.owned(this);
     mode = Mode.GONE;
     sim.live.remove(this);
-    for (int bit = 0; !commits.isEmpty(); bit++) {
-      Commit commit = commits.remove();
-      if ((choice >> bit % 8 & 1) != 0) {
-        sim.broker.commit(this, commit.epoch, commit.entries);
-      }
-    }
+    shell.die(choice);
     endsAlone(owned);
     workers.die(choice);
   }
@@ -559,140 +395,6 @@ final class SimInstance implements Effects<SimDelivery> {
       }
     }
   }
-
-  // ---- What the core wants done.
-
-  @Override
-  public @Nullable String idOf(SimDelivery delivery) {
-    return delivery.request.id();
-  }
-
-  @Override
-  public void begin(Work<SimDelivery> work) {
-    int out = core.permits().inUse();
-    // One whose start has been recorded goes on, as the probe or alone, if need be with one more.
-    int most =
-        work.trouble == null
-            ? core.allowance()
-            : sim.config.concurrency() + sim.config.surplus() + 1;
-    if (work.permit != null && out > most) {
-      throw new Violation(Promise.CONCURRENCY, out + " are out, and " + most + " may be");
-    }
-    workers.begin(work);
-  }
-
-  @Override
-  public void bury(SimDelivery delivery, String reason, String error) {
-    delivery.deadReason = reason;
-    SimRequest request = delivery.request;
-    if (reason.equals("parked") && !sim.broker.isParkedByStranger(request.partition, request.key)) {
-      String blocker = parked.get(request.partition).get(request.key);
-      for (SimRequest earlier : sim.broker.log(request.partition).subList(0, request.index)) {
-        if (earlier.completed && earlier.id().equals(blocker)) {
-          throw new Violation(
-              Promise.PARKED, request + " is parked, though " + earlier + " is over");
-        }
-      }
-    }
-  }
-
-  @Override
-  public void interrupt(Work<SimDelivery> work, boolean stale) {
-    SimDelivery delivery = work.payload();
-    delivery.cancelled |= stale;
-    delivery.interrupt(sim.now);
-    sim.coverage.interrupted(stale);
-  }
-
-  @Override
-  public void abandon(Work<SimDelivery> work) {
-    workers.abandon(work);
-    sim.coverage.abandoned();
-  }
-
-  @Override
-  public void reclaim(Work<SimDelivery> work) {
-    workers.reclaim();
-  }
-
-  @Override
-  public void giveUp(String reason) {
-    failed = true;
-  }
-
-  @Override
-  public void note(TopicPartition partition, LedgerEntry entry) {
-    workers.note(partition.partition(), entry.key(), entry);
-  }
-
-  @Override
-  public void forget(TopicPartition partition, String ledgerKey) {
-    workers.note(partition.partition(), ledgerKey, null);
-  }
-
-  @Override
-  public void adopt(TopicPartition partition, long number) {
-    asked.add(new Asked(partition, number));
-  }
-
-  @Override
-  public void abandonAdoption(TopicPartition partition) {
-    asked.removeIf(one -> one.partition.equals(partition));
-  }
-
-  @Override
-  public void seek(TopicPartition partition, long offset) {
-    int p = partition.partition();
-    next[p] = sim.broker.indexOf(p, offset);
-  }
-
-  @Override
-  public void pause(Collection<TopicPartition> partitions) {
-    partitions.forEach(partition -> paused |= 1 << partition.partition());
-  }
-
-  @Override
-  public void resume(Collection<TopicPartition> partitions) {
-    partitions.forEach(partition -> paused &= ~(1 << partition.partition()));
-  }
-
-  @Override
-  public void commit(CommitSnapshot snapshot) {
-    commits.add(new Commit(snapshot, epoch, encode(snapshot), false));
-  }
-
-  private List<SimBroker.Committing> encode(CommitSnapshot snapshot) {
-    List<SimBroker.Committing> entries = new ArrayList<>();
-    for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      CommitNote note = entry.note();
-      if (sim.config.shortNotes() && note.done().size() > 1) {
-        note = new CommitNote(note.topicId(), note.clean(), note.done().subList(0, 1));
-      }
-      entries.add(
-          new SimBroker.Committing(
-              entry.partition().partition(),
-              entry.offset(),
-              note,
-              CommitNoteCodec.encode(note, entry.offset())));
-    }
-    return entries;
-  }
-
-  @Override
-  public void opened(Collection<TopicPartition> partitions) {}
-
-  @Override
-  public void stopped(TopicPartition partition, String diagnosis) {
-    sim.stopped(this, partition, diagnosis);
-  }
-
-  @Override
-  public void held(String reason) {
-    sim.coverage.held();
-  }
-
-  @Override
-  public void resumed() {}
 
   @Override
   public String toString() {

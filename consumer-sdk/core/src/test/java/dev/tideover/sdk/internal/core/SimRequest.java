@@ -54,7 +54,7 @@ final class SimRequest {
   /** The broker has the reply, or has the dead letter if nobody can get a reply. */
   boolean terminal;
 
-  /** The broker has a reply that the handler made. */
+  /** The broker has a reply that a handler of the owner's made. */
   boolean completed;
 
   @Nullable String deadReason;

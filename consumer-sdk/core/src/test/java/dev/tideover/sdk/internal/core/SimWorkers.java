@@ -7,8 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The model of one instance's workers and producer: the steps of {@code Handling}, each when the
- * schedule says so, in any order.
+ * The model of one instance's workers: the steps of {@code Handling}, each when the schedule says
+ * so, in any order.
  */
 final class SimWorkers {
 
@@ -21,34 +21,17 @@ final class SimWorkers {
   private record Task(
       Work<SimDelivery> work, SimDelivery delivery, Permits.@Nullable Permit permit) {}
 
-  private enum What {
-    REPLY,
-    DEAD_LETTER,
-    /** An entry of the ledger that a request waits for. */
-    ENTRY,
-    /** One that nobody waits for. */
-    NOTE
-  }
-
-  /** A record on its way to the broker. */
-  private record Append(
-      What what,
-      int partition,
-      @Nullable Work<SimDelivery> work,
-      @Nullable SimDelivery delivery,
-      String ledgerKey,
-      @Nullable LedgerEntry entry) {}
-
   private final Simulation sim;
   private final SimInstance instance;
   private final List<Task> door = new ArrayList<>();
   private final List<Task> running = new ArrayList<>();
-  private final List<Append> appends = new ArrayList<>();
+  private final SimProducer producer;
   private int threads;
 
   SimWorkers(Simulation sim, SimInstance instance) {
     this.sim = sim;
     this.instance = instance;
+    this.producer = new SimProducer(sim, instance);
     this.threads = sim.config.concurrency();
   }
 
@@ -72,7 +55,7 @@ final class SimWorkers {
   }
 
   void note(int partition, String key, @Nullable LedgerEntry entry) {
-    appends.add(new Append(What.NOTE, partition, null, null, key, entry));
+    producer.note(partition, key, entry);
   }
 
   /** Whether a handler of this partition runs that hasn't become stale. */
@@ -96,11 +79,11 @@ final class SimWorkers {
   }
 
   int sending() {
-    return appends.size();
+    return producer.sending();
   }
 
   boolean isIdle() {
-    return door.isEmpty() && running.isEmpty() && appends.isEmpty();
+    return door.isEmpty() && running.isEmpty() && producer.sending() == 0;
   }
 
   boolean isHandling() {
@@ -137,10 +120,10 @@ final class SimWorkers {
           instance.again(work, 2 * MILLI);
         } else {
           LedgerEntry entry = work.entry();
-          send(What.ENTRY, task, entry.key(), work.erases() ? null : entry);
+          producer.record(work, entry.key(), work.erases() ? null : entry);
         }
       }
-      case BURY -> send(What.DEAD_LETTER, task, "", null);
+      case BURY -> producer.bury(work);
       case REPLY -> reply(task, choice);
     }
     giveBack(task);
@@ -158,15 +141,10 @@ final class SimWorkers {
       instance.again(task.work, 2 * MILLI);
       return;
     }
-    send(What.REPLY, task, "", null);
+    producer.reply(task.work);
     if (sim.fault == SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
       instance.post(SimInstance.Event.ENDED, task.work);
     }
-  }
-
-  private void send(What what, Task task, String key, @Nullable LedgerEntry entry) {
-    int partition = task.delivery.request.partition;
-    appends.add(new Append(what, partition, task.work, task.delivery, key, entry));
   }
 
   /** Up to the handler; false if it isn't called. */
@@ -247,7 +225,7 @@ final class SimWorkers {
           Promise.CRASH_NOTICED,
           instance + " starts " + request + ", and nobody knows that it has it");
     }
-    instance.checkKnown(work, request);
+    instance.knowledge.checkStart(work, request);
   }
 
   /** Whether the handler would end now, if it is to. */
@@ -316,151 +294,14 @@ final class SimWorkers {
     task.work.step(Work.Step.REPLY);
   }
 
-  /** The broker, or its silence, answers; false if nothing is on its way. */
   boolean acknowledge(int choice) {
-    if (appends.isEmpty()) {
-      return false;
-    }
-    Append append = appends.remove(choice % appends.size());
-    boolean lost = sim.happens(SimConfig.Feature.SENDS_FAIL, choice, 3);
-    boolean applied = !lost || (choice & 8) != 0;
-    if (applied) {
-      apply(append);
-    } else {
-      lost(append);
-    }
-    Work<SimDelivery> work = append.work;
-    if (work == null) {
-      return true;
-    }
-    if (lost) {
-      instance.again(work, 100 * MILLI);
-      return true;
-    }
-    switch (append.what) {
-      case ENTRY -> instance.post(SimInstance.Event.RECORDED, work);
-      case DEAD_LETTER -> {
-        if (append.delivery.request.kind == SimRequest.Kind.MALFORMED) {
-          instance.post(SimInstance.Event.ENDED, work);
-        } else {
-          append.delivery.answer = Answer.DEAD;
-          work.step(Work.Step.REPLY);
-          instance.again(work, 0);
-        }
-      }
-      default -> {
-        if (sim.fault != SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
-          instance.post(SimInstance.Event.ENDED, work);
-        }
-      }
-    }
-    return true;
-  }
-
-  private void apply(Append append) {
-    if (append.delivery == null || append.what == What.ENTRY) {
-      write(append);
-      return;
-    }
-    SimDelivery delivery = append.delivery;
-    SimRequest request = delivery.request;
-    if (append.what == What.DEAD_LETTER) {
-      String reason = String.valueOf(delivery.deadReason);
-      if (sim.trace()) {
-        sim.say("broker: dead letter of " + request + ": " + reason);
-      }
-      checkDeath(request, reason);
-      sim.coverage.died(reason);
-      request.deadReason = reason;
-      if (request.kind == SimRequest.Kind.MALFORMED) {
-        sim.broker.terminal(request);
-      }
-    } else {
-      if (delivery.answer == Answer.DEAD && request.deadReason == null) {
-        throw new Violation(Promise.DEAD_LETTER, request + " is told to be dead and isn't");
-      }
-      if (sim.trace()) {
-        sim.say("broker: reply of " + request + ": " + delivery.answer);
-      }
-      request.completed |= delivery.answer == Answer.COMPLETED;
-      sim.broker.terminal(request);
-    }
-  }
-
-  private void checkDeath(SimRequest request, String reason) {
-    boolean right =
-        switch (reason) {
-          case "failed" -> request.failures >= sim.config.attempts();
-          case "rejected" -> request.kind == SimRequest.Kind.REJECTED;
-          case "malformed" -> request.kind == SimRequest.Kind.MALFORMED;
-          case "parked" -> sim.config.parkKeys();
-          case "crash-loop" -> true;
-          default -> false;
-        };
-    if (!right) {
-      throw new Violation(
-          Promise.DEAD_LETTER,
-          request + " is dead by " + reason + " after " + request.failures + " failures");
-    }
-    if (reason.equals("crash-loop") && request.endsAlone < 2) {
-      throw new Violation(Promise.INNOCENT, request + " is taken for what ends instances");
-    }
-  }
-
-  private void write(Append append) {
-    int p = append.partition;
-    String key = append.ledgerKey;
-    LedgerEntry entry = append.entry;
-    if (sim.trace()) {
-      sim.say("broker: ledger " + p + " " + (entry == null ? "no " + key : entry));
-    }
-    boolean stale = append.work != null && append.work.isStale();
-    sim.broker.write(!stale && sim.broker.owner(p) == instance, p, key, entry);
-    if (!key.startsWith("request/")) {
-      return;
-    }
-    SimRequest request = sim.broker.find(p, Long.parseLong(key.substring("request/".length())));
-    if (request == null) {
-      return;
-    }
-    request.alone = null;
-    if (entry instanceof LedgerEntry.Attempts attempts
-        && attempts.start() == LedgerEntry.Start.ALONE) {
-      request.alone = instance;
-      request.aloneWork = append.work;
-      request.aloneIsBack = false;
-      if (!instance.isUp() || sim.broker.owner(p) != instance) {
-        request.endsAlone++;
-      }
-    }
-  }
-
-  /**
-   * A note that a start has ended well doesn't arrive, and nobody waited for it. So the start
-   * stands in the ledger, and a crash of the next owner looks like one of this request.
-   */
-  private void lost(Append append) {
-    if (append.what == What.NOTE
-        && sim.broker.ledger(append.partition, append.ledgerKey) instanceof LedgerEntry.Attempts old
-        && old.start() == LedgerEntry.Start.ALONE) {
-      SimRequest request = sim.broker.find(append.partition, old.offset());
-      if (request != null) {
-        request.endsAlone++;
-      }
-    }
+    return producer.acknowledge(choice);
   }
 
   /** The instance is gone; what is on its way may arrive still. */
   void die(int choice) {
     door.clear();
     running.clear();
-    for (int i = 0; i < appends.size(); i++) {
-      if ((choice >> i % 8 & 1) != 0) {
-        apply(appends.get(i));
-      } else {
-        lost(appends.get(i));
-      }
-    }
-    appends.clear();
+    producer.die(choice);
   }
 }

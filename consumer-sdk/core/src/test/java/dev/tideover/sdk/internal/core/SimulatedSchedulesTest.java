@@ -70,6 +70,13 @@ class SimulatedSchedulesTest {
     keepsItsPromises(318767104, 42319, 49803, 53583);
   }
 
+  @Test
+  void aSuspectStaysOneWhenItsOwnerLosesThePartitionAndGetsItAgain() {
+    keepsItsPromises(
+        16908288, 4, 49545, 63, 62, 56, 6, 59, 63, 2, 55, 5, 1, 60, 61, 60, 3, 62, 58, 56, 60, 5,
+        62, 61);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());

@@ -1,7 +1,6 @@
 package dev.tideover.sdk.internal.core;
 
 import dev.tideover.sdk.internal.core.SimConfig.Feature;
-import dev.tideover.sdk.internal.core.SimRequest.Kind;
 import dev.tideover.sdk.internal.core.Violation.Promise;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +26,7 @@ final class Simulation {
    * another reading of a step's number, give the literals in {@link SimulatedSchedulesTest} another
    * meaning: new ones have to be found then, each with the fix that it is about taken out.
    */
-  private enum Step {
+  enum Step {
     PUMP(7),
     PRODUCE(9),
     TURN(9),
@@ -45,10 +44,19 @@ final class Simulation {
     REDRIVE(1),
     RECREATE(1);
 
-    final int weight;
+    private final int weight;
 
     Step(int weight) {
       this.weight = weight;
+    }
+
+    /** As a number of a schedule; the choice says of what or whom. */
+    int with(int choice) {
+      int first = 0;
+      for (int i = 0; i < ordinal(); i++) {
+        first += values()[i].weight;
+      }
+      return choice << 6 | first;
     }
   }
 
@@ -73,8 +81,7 @@ final class Simulation {
   /** The last run of each slot, gone or not. */
   private final SimInstance[] slots;
 
-  private final List<SimRequest> requests = new ArrayList<>();
-  private int numbers;
+  private final SimClients clients;
   private int runs;
   private boolean healing;
 
@@ -88,6 +95,7 @@ final class Simulation {
     this.coverage = coverage;
     this.story = story;
     this.broker = new SimBroker(this, config.partitions());
+    this.clients = new SimClients(this);
     this.slots = new SimInstance[config.slots()];
     this.now = config.timeBase();
   }
@@ -146,10 +154,6 @@ final class Simulation {
     }
   }
 
-  int number() {
-    return ++numbers;
-  }
-
   boolean healing() {
     return healing;
   }
@@ -164,7 +168,7 @@ final class Simulation {
 
   private void step(Step step, int choice) {
     switch (step) {
-      case PRODUCE -> produce(choice);
+      case PRODUCE -> clients.produce(choice);
       case TURN -> {
         SimInstance instance = any(each -> true, choice);
         if (instance != null) {
@@ -246,9 +250,7 @@ final class Simulation {
         }
       }
       case REDRIVE -> {
-        if (config.has(Feature.REDRIVE) && !requests.isEmpty()) {
-          return redrive(requests.get(choice % requests.size()));
-        }
+        return config.has(Feature.REDRIVE) && clients.redrive(choice);
       }
       case RECREATE -> {
         if (config.has(Feature.RECREATE) && choice % 4 == 0) {
@@ -272,55 +274,11 @@ final class Simulation {
     return null;
   }
 
-  private void produce(int choice) {
-    int p = choice % broker.count();
-    int keyNumber = choice / 4 % (config.keys() + 1);
-    String key = keyNumber == 0 ? null : "k" + keyNumber;
-    int gap = choice / 16 % 4 == 3 ? 1 + choice % 2 : 0;
-    Kind kind = kind(choice / 64);
-    if (kind == Kind.MALFORMED) {
-      key = null; // who can't be read has none that could be kept in order
-    }
-    SimRequest request = broker.append(p, gap, key, null, kind, 1 + choice % 2);
-    if (kind == Kind.OK && config.has(Feature.LOOKUPS) && choice % 16 == 15) {
-      request.lookups = 1 + choice / 16 % 2;
-    }
-    requests.add(request);
-    say("there is " + request);
-  }
-
-  private Kind kind(int choice) {
-    return switch (choice % 16) {
-      case 4 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.FAILS : Kind.OK;
-      case 5 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.FAILS_ALWAYS : Kind.OK;
-      case 6 -> config.has(Feature.MESSAGE_FAULTS) ? Kind.REJECTED : Kind.OK;
-      case 7, 8 -> config.has(Feature.INFRASTRUCTURE) ? Kind.INFRASTRUCTURE : Kind.OK;
-      case 9 -> config.has(Feature.INFRASTRUCTURE) ? Kind.HOLD : Kind.OK;
-      case 10 -> config.has(Feature.HANG) ? Kind.HANGS : Kind.OK;
-      case 11 -> config.has(Feature.HANG) ? Kind.STUBBORN : Kind.OK;
-      case 12 -> config.has(Feature.POISON) && config.ledger() ? Kind.POISON : Kind.OK;
-      case 13 -> config.has(Feature.ODD_RECORDS) ? Kind.MALFORMED : Kind.OK;
-      case 14 -> config.has(Feature.ODD_RECORDS) ? Kind.EXPIRED : Kind.OK;
-      default -> Kind.OK;
-    };
-  }
-
-  /** An operator appends a dead request again, its fault mended. */
-  private boolean redrive(SimRequest dead) {
-    if (dead.deadReason == null || dead.kind == Kind.MALFORMED) {
-      return false;
-    }
-    SimRequest request = broker.append(dead.partition, 0, dead.key, dead.original, Kind.OK, 0);
-    requests.add(request);
-    say("there is again " + request);
-    return true;
-  }
-
   private void recreate(int choice) {
     say("the topic is made anew");
     killAll(choice);
     broker.recreate();
-    requests.clear();
+    clients.forget();
     foreign = true;
   }
 
@@ -467,12 +425,6 @@ final class Simulation {
         throw new Violation(Promise.LIVENESS, "not closed in time: " + live);
       }
     }
-    for (SimRequest request : requests) {
-      if (request.kind == Kind.POISON
-          && !"crash-loop".equals(request.deadReason)
-          && !"parked".equals(request.deadReason)) {
-        throw new Violation(Promise.POISON, request + " is dead by " + request.deadReason);
-      }
-    }
+    clients.checkPoison();
   }
 }

@@ -3,6 +3,9 @@ package dev.tideover.sdk.internal.core;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tideover.sdk.internal.core.Seeds.Run;
+import dev.tideover.sdk.internal.core.Simulation.Step;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -64,6 +67,39 @@ class SimulatorTest {
     long base = new SplittableRandom().nextLong() >>> 16;
     System.out.println("seeds from " + base);
     check(base, base + 10_000, new SimCoverage());
+  }
+
+  /** Each at any moment; an instance that is killed and one that a request kills look alike. */
+  @Test
+  void fiveKillsOfAnInstanceThatIsFullOfRequestsMakeNoDeadLetter() {
+    if (ONLY != null) {
+      return;
+    }
+    SimConfig config = SimConfig.quiet(4, 1, SimConfig.Feature.KILL);
+    Step[] steps = {
+      Step.TURN, Step.RUN, Step.FINISH, Step.ACKNOWLEDGE, Step.END_COMMIT, Step.ADOPT, Step.TIME
+    };
+    SimCoverage coverage = new SimCoverage();
+    for (long seed = 0; seed < 2_000; seed++) {
+      SplittableRandom random = new SplittableRandom(seed);
+      List<Integer> schedule = new ArrayList<>();
+      for (int i = 0; i < 64; i++) {
+        schedule.add(Step.PRODUCE.with(i));
+      }
+      for (int kill = 0; kill < 5; kill++) {
+        for (int i = random.nextInt(10, 80); i > 0; i--) {
+          schedule.add(steps[random.nextInt(steps.length)].with(random.nextInt(1_024)));
+        }
+        schedule.add(Step.KILL.with(random.nextInt(1_024)));
+        schedule.add(Step.RESTART.with(0));
+      }
+      int[] numbers = schedule.stream().mapToInt(Integer::intValue).toArray();
+      Violation violation = Simulation.run(config, numbers, SimFault.NONE, coverage);
+
+      assertThat(violation).as(() -> Simulation.tell(config, numbers, SimFault.NONE)).isNull();
+    }
+    assertThat(coverage.of("started alone")).isGreaterThan(1_000);
+    assertThat(coverage.of("dead: crash-loop")).isZero();
   }
 
   @Test
