@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.tideover.gateway.config.ConfigException;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
+import dev.tideover.testkit.KafkaBroker;
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
 import java.io.IOException;
@@ -21,6 +22,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -131,6 +140,68 @@ class StartUpIT {
     kafka.createTopic(service + ".dead", 4);
 
     start(kafka, service, "").close();
+  }
+
+  @Test
+  void theTopicsOfTheServicesSdkAreMadeToo(TestKafka kafka) throws Exception {
+    String service = TestGateway.uniqueService();
+    start(kafka, service, "").close();
+
+    assertThat(
+            kafka
+                .admin()
+                .describeTopics(List.of(service + ".ledger", service + ".members"))
+                .allTopicNames()
+                .get(20, TimeUnit.SECONDS))
+        .hasEntrySatisfying(
+            service + ".ledger",
+            topic -> assertThat(topic.partitions()).hasSize(TestGateway.PARTITIONS))
+        .hasEntrySatisfying(
+            service + ".members", topic -> assertThat(topic.partitions()).hasSize(1));
+    assertThat(setting(kafka, service + ".ledger", "cleanup.policy")).isEqualTo("compact");
+    assertThat(setting(kafka, service + ".ledger", "min.insync.replicas")).isEqualTo("1");
+    assertThat(setting(kafka, service + ".members", "cleanup.policy")).isEqualTo("delete");
+    assertThat(setting(kafka, service + ".members", "retention.ms")).isEqualTo("600000");
+  }
+
+  private static String setting(TestKafka kafka, String topic, String name) throws Exception {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    return kafka
+        .admin()
+        .describeConfigs(List.of(resource))
+        .all()
+        .get(20, TimeUnit.SECONDS)
+        .get(resource)
+        .get(name)
+        .value();
+  }
+
+  @Test
+  void aGatewayThatMayNotSeeTheTopicsOfTheSdkStartsAllTheSame() throws Exception {
+    try (KafkaBroker broker =
+            KafkaBroker.builder()
+                .property(
+                    "authorizer.class.name",
+                    "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
+                .property("allow.everyone.if.no.acl.found", "true")
+                .start();
+        TestKafka kafka = TestKafka.at(broker.bootstrapServers())) {
+      String service = TestGateway.uniqueService();
+      for (String topic : List.of(service + ".ledger", service + ".members")) {
+        AclBinding nobody =
+            new AclBinding(
+                new ResourcePattern(ResourceType.TOPIC, topic, PatternType.LITERAL),
+                new AccessControlEntry(
+                    "User:ANONYMOUS", "*", AclOperation.ALL, AclPermissionType.DENY));
+        kafka.admin().createAcls(List.of(nobody)).all().get(20, TimeUnit.SECONDS);
+      }
+
+      try (Gateway gateway = start(kafka, service, "")) {
+        assertThat(
+                RawHttp.exchange(gateway.adminPort(), "GET", "/health/ready", new byte[0]).status())
+            .isEqualTo(200);
+      }
+    }
   }
 
   @Test

@@ -45,8 +45,7 @@ public record GatewayConfig(
     services.forEach(
         (name, service) -> {
           check(
-              !replies.topic().equals(service.requestTopic())
-                  && !replies.topic().equals(service.deadTopic()),
+              !service.topics().contains(replies.topic()),
               "replies.topic",
               "found \"" + replies.topic() + "\", which is a topic of the service " + name);
           for (int i = 0; i < service.routes().size(); i++) {
@@ -228,6 +227,21 @@ public record GatewayConfig(
 
     public String deadTopic() {
       return name + ".dead";
+    }
+
+    /** Where the service's instances remember failed attempts. */
+    public String ledgerTopic() {
+      return name + ".ledger";
+    }
+
+    /** Where the service's instances hear each other's heartbeats. */
+    public String membersTopic() {
+      return name + ".members";
+    }
+
+    /** All that are the service's own. */
+    List<String> topics() {
+      return List.of(requestTopic(), deadTopic(), ledgerTopic(), membersTopic());
     }
 
     /** Bytes of the largest body that any of its routes takes. */

@@ -21,6 +21,7 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
@@ -34,6 +35,9 @@ public final class Topics {
 
   private static final Logger LOG = LoggerFactory.getLogger(Topics.class);
   private static final Duration LIMIT = Duration.ofSeconds(15);
+
+  /** What brokers take unless told otherwise, in bytes; far more than a ledger's record has. */
+  private static final long SMALL_RECORDS = 1_048_588;
 
   /**
    * A topic as the configuration wants it.
@@ -54,16 +58,9 @@ public final class Topics {
    * @throws ConfigException if a topic is there but not as the configuration says
    */
   public static void ensure(GatewayConfig config) {
-    List<Wanted> wanted = wanted(config);
     try (Admin admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)))) {
-      Map<String, TopicDescription> present = describe(admin, wanted);
-      List<NewTopic> missing = missing(wanted, present);
-      if (!missing.isEmpty()) {
-        create(admin, missing);
-        awaitLeaders(admin, wanted, missing);
-        present.putAll(describe(admin, wanted));
-      }
-      check(wanted, present, sizes(admin, wanted));
+      ensure(admin, wanted(config));
+      ensureOfTheSdk(admin, ofTheSdk(config));
     } catch (KafkaUnavailableException | ConfigException e) {
       throw e;
     } catch (org.apache.kafka.common.KafkaException e) {
@@ -75,6 +72,37 @@ public final class Topics {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw unavailable(config, e);
+    }
+  }
+
+  private static void ensure(Admin admin, List<Wanted> wanted)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    Map<String, TopicDescription> present = describe(admin, wanted);
+    List<NewTopic> missing = missing(wanted, present);
+    if (!missing.isEmpty()) {
+      create(admin, missing);
+      awaitLeaders(admin, wanted, missing);
+      present.putAll(describe(admin, wanted));
+    }
+    check(wanted, present, sizes(admin, wanted));
+  }
+
+  /** The gateway doesn't use them, and the services can do without: so no refusal stops it. */
+  private static void ensureOfTheSdk(Admin admin, List<Wanted> wanted)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    try {
+      ensure(admin, wanted);
+    } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof AuthorizationException)) {
+        throw e;
+      }
+      LOG.warn(
+          "The topics {} can't be made or checked: {}. The services' SDK makes those that are"
+              + " missing if it may; without them it forgets failed attempts at a restart and is"
+              + " slow to notice a crashed instance. Allow this gateway to create and describe"
+              + " them.",
+          wanted.stream().map(Wanted::name).toList(),
+          e.getCause().getMessage());
     }
   }
 
@@ -123,6 +151,54 @@ public final class Topics {
           topic(service.deadTopic(), dead, size + KafkaSettings.ENVELOPE_BYTES, where, false));
     }
     return wanted;
+  }
+
+  /** Those of the services' SDK. */
+  private static List<Wanted> ofTheSdk(GatewayConfig config) {
+    List<Wanted> wanted = new ArrayList<>();
+    for (GatewayConfig.Service service : config.services().values()) {
+      String where = "services." + service.name() + ".topic";
+      wanted.add(ledger(service, where));
+      wanted.add(members(service, where));
+    }
+    return wanted;
+  }
+
+  /** Of what the service's instances remember; the SDK makes it alike where it is missing. */
+  private static Wanted ledger(GatewayConfig.Service service, String where) {
+    NewTopic topic =
+        new NewTopic(
+                service.ledgerTopic(),
+                service.topic().partitions(),
+                (short) service.topic().replication())
+            .configs(
+                Map.of(
+                    TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT,
+                    // Closed segments are compacted, and what is there is read at each assignment.
+                    TopicConfig.SEGMENT_MS_CONFIG, "3600000",
+                    TopicConfig.SEGMENT_BYTES_CONFIG, "16777216",
+                    TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1",
+                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(SMALL_RECORDS),
+                    TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false",
+                    TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG,
+                        Integer.toString(service.topic().minInsync())));
+    return new Wanted(topic, where, SMALL_RECORDS, false);
+  }
+
+  /** Of heartbeats, which nobody reads who wasn't there. One in-sync replica is enough for them. */
+  private static Wanted members(GatewayConfig.Service service, String where) {
+    NewTopic topic =
+        new NewTopic(service.membersTopic(), 1, (short) service.topic().replication())
+            .configs(
+                Map.of(
+                    TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_DELETE,
+                    TopicConfig.RETENTION_MS_CONFIG, "600000",
+                    TopicConfig.RETENTION_BYTES_CONFIG, "16777216",
+                    TopicConfig.SEGMENT_MS_CONFIG, "300000",
+                    TopicConfig.SEGMENT_BYTES_CONFIG, "1048576",
+                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(SMALL_RECORDS),
+                    TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, "1"));
+    return new Wanted(topic, where, SMALL_RECORDS, false);
   }
 
   private static Wanted topic(

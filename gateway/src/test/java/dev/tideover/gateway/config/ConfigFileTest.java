@@ -71,6 +71,8 @@ class ConfigFileTest {
     assertThat(orders.limits()).isEqualTo(new GatewayConfig.Limits(20_000, 80));
     assertThat(orders.requestTopic()).isEqualTo("orders.requests");
     assertThat(orders.deadTopic()).isEqualTo("orders.dead");
+    assertThat(orders.ledgerTopic()).isEqualTo("orders.ledger");
+    assertThat(orders.membersTopic()).isEqualTo("orders.members");
     GatewayConfig.Route route = orders.routes().get(0);
     assertThat(route.path()).isEqualTo("/orders/**");
     assertThat(route.methods()).containsExactlyInAnyOrder("GET", "POST");
@@ -152,6 +154,8 @@ class ConfigFileTest {
         "replies: {topic: ..} | replies.topic | found \"..\"",
         "replies: {topic: app.requests} | replies.topic | which is a topic of the service app",
         "replies: {topic: app.dead} | replies.topic | which is a topic of the service app",
+        "replies: {topic: app.ledger} | replies.topic | which is a topic of the service app",
+        "replies: {topic: app.members} | replies.topic | which is a topic of the service app",
         "kafka: {bootstrap-servers: ''} | kafka.bootstrap-servers | empty",
         "kafka: {bootstrap-servers: localhost} | kafka.bootstrap-servers | found \"localhost\", expected host:port",
         "kafka: {bootstrap-servers: 'a:1,b'} | kafka.bootstrap-servers | found \"b\"",

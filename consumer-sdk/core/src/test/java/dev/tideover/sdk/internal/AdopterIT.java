@@ -103,7 +103,7 @@ class AdopterIT {
     }
     try (Adopter adopter = start(kafka, true)) {
       assertThat(adopted(adopter, 3))
-          .isEqualTo(new Adoption(topicId(kafka), Adoption.NONE, null, 0, 5, List.of(), ALIVE));
+          .isEqualTo(new Adoption(topicId(kafka), Adoption.NONE, null, 0, 5, List.of(), Set.of()));
       assertThat(adopted(adopter, 4).end()).isZero();
     }
   }

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 
@@ -37,6 +38,7 @@ final class MemberProcess implements AutoCloseable {
     Members.start(
         settings, "run-of-process-" + ProcessHandle.current().pid(), producer::send, () -> false);
     Map<String, Object> config = new HashMap<>(ClientProperties.consumer(settings));
+    config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(config);
     consumer.subscribe(List.of(settings.requestTopic()));
     Thread polling =

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Who is silent, by a clock that the test sets; times are in milliseconds. */
 class MemberWatchTest {
@@ -176,6 +177,18 @@ class MemberWatchTest {
     watch.inGroup(nanos(), Set.of("orders-own"));
     listen(30_000);
     assertThat(watch.silent(nanos())).isEmpty();
+  }
+
+  @Test
+  @Timeout(value = 20, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void anotherRunOfOurNameCountsAsAliveUntilSilenceMeansSomething() {
+    heard("orders-own", "older-run");
+    assertThat(watch.alive(nanos())).containsExactlyInAnyOrder("own-run", "older-run");
+    own();
+    listen(1_200);
+    assertThat(watch.alive(nanos())).containsExactlyInAnyOrder("own-run", "older-run");
+    listen(300);
+    assertThat(watch.alive(nanos())).containsExactly("own-run");
   }
 
   @Test

@@ -1,0 +1,127 @@
+package dev.tideover.sdk.internal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tideover.sdk.internal.Adopter.Result;
+import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
+import dev.tideover.testkit.KafkaBroker;
+import dev.tideover.testkit.TestKafka;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A broker that refuses the engine's own topics: it does without them. */
+@Timeout(120)
+class RefusedTopicsIT {
+
+  private static KafkaBroker broker;
+
+  private TestKafka kafka;
+  private String service;
+  private Settings settings;
+
+  @BeforeAll
+  static void startBroker() {
+    broker =
+        KafkaBroker.builder()
+            .property(
+                "authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
+            .property("allow.everyone.if.no.acl.found", "true")
+            .start();
+  }
+
+  @AfterAll
+  static void stopBroker() {
+    broker.close();
+  }
+
+  @BeforeEach
+  void topics() {
+    kafka = TestKafka.at(broker.bootstrapServers());
+    service = kafka.uniqueName("orders");
+    settings = TestSettings.of(kafka.bootstrapServers(), service, "one");
+    kafka.createTopic(service + ".requests", 2);
+    kafka.createTopic(service + ".dead", 1);
+  }
+
+  @AfterEach
+  void close() {
+    kafka.close();
+  }
+
+  private void deny(String topic, AclOperation operation) throws Exception {
+    AclBinding nobody =
+        new AclBinding(
+            new ResourcePattern(ResourceType.TOPIC, topic, PatternType.LITERAL),
+            new AccessControlEntry("User:ANONYMOUS", "*", operation, AclPermissionType.DENY));
+    kafka.admin().createAcls(List.of(nobody)).all().get(20, TimeUnit.SECONDS);
+  }
+
+  private ServiceTopics.Usable ensure() throws InterruptedException {
+    return ServiceTopics.ensure(settings, System::nanoTime, new CountDownLatch(1));
+  }
+
+  @Test
+  void eachOfTheEnginesOwnIsDoneWithoutWhereItIsRefused() throws Exception {
+    deny(service + ".ledger", AclOperation.ALL);
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, true));
+
+    deny(service + ".members", AclOperation.ALL);
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, false));
+  }
+
+  @Test
+  void whereTheRequestTopicIsRefusedTheStartFailsAndSaysSo() throws Exception {
+    deny(service + ".requests", AclOperation.ALL);
+    assertThatThrownBy(this::ensure)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("refuses this service")
+        .hasMessageContaining("ACLs");
+  }
+
+  @Test
+  void aLedgerThatMayBeSeenButNotReadIsDoneWithout() throws Exception {
+    kafka.createTopic(service + ".ledger", 2, Map.of("cleanup.policy", "compact"));
+    kafka.produce(LedgerCodec.encode(new Begun(Uuid.ONE_UUID), service + ".ledger", 1));
+    AclBinding describe =
+        new AclBinding(
+            new ResourcePattern(ResourceType.TOPIC, service + ".ledger", PatternType.LITERAL),
+            new AccessControlEntry(
+                "User:ANONYMOUS", "*", AclOperation.DESCRIBE, AclPermissionType.ALLOW));
+    kafka.admin().createAcls(List.of(describe)).all().get(20, TimeUnit.SECONDS);
+
+    try (Adopter adopter = Adopter.start(settings, true, Set::of, (old, now) -> {})) {
+      adopter.awaitWarm(Duration.ofSeconds(20));
+      CompletableFuture<Result> result = new CompletableFuture<>();
+      adopter.adopt(new TopicPartition(service + ".requests", 1), result::complete);
+
+      assertThat(result.get(30, TimeUnit.SECONDS))
+          .isInstanceOfSatisfying(
+              Result.Found.class,
+              found -> {
+                assertThat(found.adoption().ledger()).isEmpty();
+                assertThat(found.adoption().topicId()).isNotEqualTo(Uuid.ZERO_UUID);
+              });
+    }
+  }
+}
