@@ -154,17 +154,13 @@ final class DrainBench implements AutoCloseable {
     String service = "drain-" + scenario.name() + "-" + number;
     Preload preload = Preload.write(kafka, service, records, scenario.bodyBytes(), scenario.keys());
     List<Drained> drained = new ArrayList<>();
-    List<String> replyTopics = new ArrayList<>();
     for (Side side : sides) {
       String replyTopic = side.replyTopic(preload);
-      replyTopics.add(
-          kafka.createTopic(
-              replyTopic,
-              DrainScenario.PARTITIONS,
-              Map.of("message.timestamp.type", "LogAppendTime")));
+      kafka.createTopic(
+          replyTopic, DrainScenario.PARTITIONS, Map.of("message.timestamp.type", "LogAppendTime"));
       drained.add(drain(scenario, side, preload, replyTopic, number));
     }
-    preload.delete(replyTopics);
+    preload.delete();
     return drained;
   }
 

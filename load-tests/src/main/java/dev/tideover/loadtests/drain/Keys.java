@@ -35,8 +35,8 @@ enum Keys {
   },
 
   /**
-   * 1,000, of which one is {@link Job#FAILING_KEY}. It has a quarter of what the others have, since
-   * the peer takes most of a second for each of its attempts.
+   * 1,000, of which one is {@link Job#FAILING_KEY}. It has a quarter of what the others have: once
+   * nothing else is left to do, the peer takes most of a second for each attempt.
    */
   ONE_FAILING {
     @Override

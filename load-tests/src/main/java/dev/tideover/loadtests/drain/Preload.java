@@ -1,5 +1,7 @@
 package dev.tideover.loadtests.drain;
 
+import static java.util.concurrent.TimeUnit.SECONDS;
+
 import dev.tideover.loadtests.bench.BenchException;
 import dev.tideover.testkit.TestKafka;
 import dev.tideover.wire.Fingerprint;
@@ -10,11 +12,11 @@ import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.RequestId;
 import java.time.Instant;
-import java.util.List;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -45,15 +47,15 @@ final class Preload {
     this.records = records;
   }
 
-  /** Makes the topics, and the requests, whose replies go to {@link #replyTopic()}. */
+  /**
+   * Makes the topics that a gateway makes (the SDK makes its own), and the requests, whose replies
+   * go to {@link #replyTopic()}.
+   */
   static Preload write(TestKafka kafka, String service, int records, int bodyBytes, Keys keys)
       throws BenchException {
     Preload preload = new Preload(kafka, service, records);
     kafka.createTopic(service + ".requests", DrainScenario.PARTITIONS);
     kafka.createTopic(service + ".dead", DrainScenario.PARTITIONS);
-    kafka.createTopic(
-        service + ".ledger", DrainScenario.PARTITIONS, Map.of("cleanup.policy", "compact"));
-    kafka.createTopic(service + ".members", 1);
     preload.send(bodyBytes, keys);
     return preload;
   }
@@ -137,17 +139,15 @@ final class Preload {
         : (int) id.low();
   }
 
-  /** Removes the topics, so that a run needs no more disk than its largest round. */
-  void delete(List<String> replyTopics) throws BenchException, InterruptedException {
-    List<String> topics =
-        List.of(
-            service + ".requests", service + ".dead", service + ".ledger", service + ".members");
-    for (List<String> some : List.of(topics, replyTopics)) {
-      try {
-        kafka.admin().deleteTopics(some).all().get(BOUND_SECONDS, TimeUnit.SECONDS);
-      } catch (ExecutionException | TimeoutException | KafkaException e) {
-        throw new BenchException("The topics of a round could not be deleted: " + e, e);
-      }
+  /** Removes all topics of the service, so that a run needs no more disk than its largest round. */
+  void delete() throws BenchException, InterruptedException {
+    try {
+      Set<String> topics =
+          new HashSet<>(kafka.admin().listTopics().names().get(BOUND_SECONDS, SECONDS));
+      topics.removeIf(name -> !name.startsWith(service + ".") && !name.startsWith(service + "-"));
+      kafka.admin().deleteTopics(topics).all().get(BOUND_SECONDS, SECONDS);
+    } catch (ExecutionException | TimeoutException | KafkaException e) {
+      throw new BenchException("The topics of a round could not be deleted: " + e, e);
     }
   }
 }
