@@ -20,7 +20,7 @@ public record Limits(int records, long bytes, int tracked, long totalBytes, int 
    */
   public static Limits forHeap(long heap) {
     return new Limits(
-        2_000,
+        10_000,
         32L << 20,
         50_000,
         Math.max(8L << 20, Math.min(256L << 20, heap / 8)),
