@@ -5,9 +5,9 @@ import java.util.concurrent.TimeUnit;
 /**
  * How many handlers may run at once. Owned by one thread; time is in nanoseconds of any origin.
  *
- * <p>It begins with <b>slow start</b>: a tenth of the maximum, doubled each half second for as long
- * as the handlers take no more than twice their best time, so that an instance whose code, caches
- * and pools are cold isn't crushed by a backlog.
+ * <p>It begins with <b>slow start</b>: a tenth of the maximum, doubled each half second, sooner
+ * where handlers take less than 5 ms, for as long as the handlers take no more than twice their
+ * best time, so that an instance whose code, caches and pools are cold isn't crushed by a backlog.
  *
  * <p>After that it <b>adapts by trials</b>. That handlers have become slower has one of two causes.
  * Either they wait for each other (for a connection, a lock, a processor): then fewer of them get
@@ -41,6 +41,14 @@ public final class Pace {
   }
 
   private static final long SLOW_START_STEP = TimeUnit.MILLISECONDS.toNanos(500);
+
+  /**
+   * A step of slow start takes as long as so many handlers one after the other, between these two
+   * bounds: what is cold shows in what handlers take, and those of microseconds crush nobody.
+   */
+  private static final int SLOW_START_HANDLERS = 100;
+
+  private static final long SHORT_SLOW_START_STEP = TimeUnit.MILLISECONDS.toNanos(50);
   private static final long WINDOW = TimeUnit.MILLISECONDS.toNanos(250);
 
   /** How many have to finish in a window for it to be looked at. */
@@ -101,6 +109,10 @@ public final class Pace {
   private double known;
 
   private long windowBegan;
+
+  /** In slow start, what the handlers of the window took together. */
+  private long handlersTook;
+
   private long lastSample;
 
   /** How many have to finish in the window before it is looked at. */
@@ -177,7 +189,8 @@ public final class Pace {
     window.add(handlerNanos, running, failed);
     long age = now - windowBegan;
     if (phase == Phase.SLOW_START) {
-      if (age >= SLOW_START_STEP && window.finished() >= limit) {
+      handlersTook += handlerNanos;
+      if (window.finished() >= limit && age >= slowStartTime()) {
         slowStartStep(now);
       }
     } else if (age >= WINDOW && window.finished() >= nextLook) {
@@ -186,6 +199,11 @@ public final class Pace {
         windowEnds(now);
       }
     }
+  }
+
+  private long slowStartTime() {
+    long time = SLOW_START_HANDLERS * (handlersTook / window.finished());
+    return Math.max(SHORT_SLOW_START_STEP, Math.min(SLOW_START_STEP, time));
   }
 
   private double errorAllowed() {
@@ -312,6 +330,7 @@ public final class Pace {
 
   private void begin(long now) {
     window.clear();
+    handlersTook = 0;
     nextLook = FEW;
     windowBegan = now;
     settled = true;

@@ -157,6 +157,16 @@ class PaceTest {
   }
 
   @Test
+  void slowStartOfHandlersThatTakeNextToNothingIsOverSoon() {
+    Pace pace = new Pace(MAX, 0);
+    for (int millis = 0; millis <= 200; millis++) {
+      pace.sample((long) (millis * MS), 10_000, 6, false);
+      pace.sample((long) (millis * MS), 10_000, 6, false);
+    }
+    assertThat(pace.limit()).isEqualTo(MAX);
+  }
+
+  @Test
   void slowStartWaitsForAsManyAsMayRun() {
     Pace pace = new Pace(MAX, 0);
     for (int i = 0; i < 5; i++) {
