@@ -3,7 +3,6 @@ package dev.tideover.sdk.internal.core;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -210,10 +209,8 @@ public final class MemberWatch {
         alive.add(last.incarnation);
       }
     }
-    for (Iterator<Long> last = namesakes.values().iterator(); last.hasNext(); ) {
-      if (judged && now - last.next() >= SILENCE) {
-        last.remove();
-      }
+    if (judged) {
+      namesakes.values().removeIf(last -> now - last >= SILENCE);
     }
     alive.addAll(namesakes.keySet());
     return alive;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 
 /** Who is silent, by a clock that the test sets; times are in milliseconds. */
 class MemberWatchTest {
@@ -197,6 +199,20 @@ class MemberWatchTest {
     assertThat(watch.isNameFree(nanos())).isTrue();
     now += 600;
     assertThat(watch.isNameFree(nanos())).isFalse();
+  }
+
+  @Test
+  @Timeout(value = 10, threadMode = ThreadMode.SEPARATE_THREAD) // it went round for ever
+  void anotherRunUnderOurNameIsAliveFromTheFirstHeartbeatUntilItIsSilent() {
+    heard("orders-own", "other-run");
+    assertThat(watch.alive(nanos())).containsExactlyInAnyOrder("own-run", "other-run");
+
+    own();
+    listen(1_800, "orders-own/other-run");
+    assertThat(watch.alive(nanos())).containsExactlyInAnyOrder("own-run", "other-run");
+
+    listen(1_200);
+    assertThat(watch.alive(nanos())).containsExactly("own-run");
   }
 
   @Test
