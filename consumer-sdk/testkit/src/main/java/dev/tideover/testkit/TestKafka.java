@@ -94,14 +94,30 @@ public final class TestKafka implements AutoCloseable {
         throw new KafkaException("topic " + name + " has no leader after " + TIMEOUT);
       }
     }
-    // The controller's word is not the broker's deed. This one is answered by the leader itself,
-    // and asked again by the client until then.
+    while (!isServed(name, partitions)) {
+      if (System.nanoTime() > end) {
+        throw new KafkaException("topic " + name + " is not served after " + TIMEOUT);
+      }
+    }
+    return name;
+  }
+
+  /**
+   * The controller's word is not the broker's deed. This is answered by the leaders themselves, and
+   * asked again by the client until then; but of several brokers, the one that is asked who they
+   * are may not know the topic yet.
+   */
+  private boolean isServed(String topic, int partitions) {
     Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
     for (int partition = 0; partition < partitions; partition++) {
-      ends.put(new TopicPartition(name, partition), OffsetSpec.latest());
+      ends.put(new TopicPartition(topic, partition), OffsetSpec.latest());
     }
-    await(admin().listOffsets(ends).all(), "topic " + name + " to be served");
-    return name;
+    try {
+      await(admin().listOffsets(ends).all(), "topic " + topic + " to be served");
+      return true;
+    } catch (UnknownTopicOrPartitionException notYet) {
+      return false;
+    }
   }
 
   /**
