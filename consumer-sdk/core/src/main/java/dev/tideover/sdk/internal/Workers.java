@@ -2,10 +2,7 @@ package dev.tideover.sdk.internal;
 
 import java.time.Duration;
 import java.util.concurrent.Executor;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,14 +26,14 @@ final class Workers {
   private static final int FIRST_WITHOUT_PINNING = 24;
 
   private final Executor executor;
-  private final @Nullable ThreadPoolExecutor own;
+  private final @Nullable TaskPool own;
   private final int threads;
 
   Workers(Settings settings) {
     threads = settings.concurrency();
     Executor users = settings.executor();
     if (users == null) {
-      own = pool(threads, "tideover-" + settings.service() + "-");
+      own = new TaskPool(threads, factory("tideover-" + settings.service() + "-worker-"));
       executor = own;
     } else {
       own = null;
@@ -47,19 +44,6 @@ final class Workers {
   /** How many more tasks than {@link Settings#concurrency} may be given to these threads. */
   int surplus() {
     return own == null ? 0 : threads;
-  }
-
-  private static ThreadPoolExecutor pool(int threads, String prefix) {
-    ThreadPoolExecutor pool =
-        new ThreadPoolExecutor(
-            threads,
-            threads,
-            30,
-            TimeUnit.SECONDS,
-            new LinkedBlockingQueue<>(),
-            factory(prefix + "worker-"));
-    pool.allowCoreThreadTimeOut(true);
-    return pool;
   }
 
   private static ThreadFactory factory(String prefix) {
@@ -92,16 +76,9 @@ final class Workers {
     resize(-1);
   }
 
-  private synchronized void resize(int change) {
+  private void resize(int change) {
     if (own != null) {
-      int size = own.getCorePoolSize() + change;
-      if (change > 0) {
-        own.setMaximumPoolSize(size);
-        own.setCorePoolSize(size);
-      } else {
-        own.setCorePoolSize(size);
-        own.setMaximumPoolSize(size);
-      }
+      own.resize(change);
     }
   }
 
@@ -119,8 +96,7 @@ final class Workers {
     if (own == null) {
       return;
     }
-    own.shutdownNow();
-    if (!own.awaitTermination(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+    if (!own.close(timeout)) {
       log.warn(
           "Handlers still run though they were interrupted. Their threads are left alone; their"
               + " requests are handled again by another instance.");
