@@ -376,7 +376,9 @@ final class SimInstance {
     if (sim.trace()) {
       sim.say("the group takes " + this + " for dead");
     }
-    endsAlone(sim.broker.owned(this));
+    int owned = sim.broker.owned(this);
+    endsAlone(owned);
+    workers.overtaken(owned);
     sim.broker.remove(this);
   }
 
