@@ -258,7 +258,9 @@ final class SimInstance {
   }
 
   private void giveUp(int mask) {
-    endsAlone(mask & ~cleanOf(mask));
+    int unclean = mask & ~cleanOf(mask);
+    endsAlone(unclean);
+    workers.overtaken(unclean);
     int stale = core.revoke(SimBroker.partitions(mask), sim.now);
     touched &= ~mask;
     if (sim.trace()) {
@@ -376,7 +378,9 @@ final class SimInstance {
     if (sim.trace()) {
       sim.say("the group takes " + this + " for dead");
     }
-    endsAlone(sim.broker.owned(this));
+    int owned = sim.broker.owned(this);
+    endsAlone(owned);
+    workers.overtaken(owned);
     sim.broker.remove(this);
   }
 

@@ -117,7 +117,9 @@ final class SimKnowledge {
 
   /** A request is about to be buried. */
   void checkParked(SimRequest request, String reason) {
-    if (reason.equals("parked") && !sim.broker.isParkedByStranger(request.partition, request.key)) {
+    if (sim.broker.owner(request.partition) == instance
+        && reason.equals("parked")
+        && !sim.broker.isParkedByStranger(request.partition, request.key)) {
       String blocker = parked.get(request.partition).get(request.key);
       for (SimRequest earlier : sim.broker.log(request.partition).subList(0, request.index)) {
         if (earlier.completed && earlier.id().equals(blocker)) {

@@ -200,6 +200,15 @@ final class SimProducer {
     }
   }
 
+  /** Its partitions go, and notes are on their way: whoever is next may not see them. */
+  void overtaken(int mask) {
+    for (Append append : appends) {
+      if ((mask >> append.partition & 1) != 0) {
+        lost(append);
+      }
+    }
+  }
+
   /** The instance is gone; what is on its way may arrive still. */
   void die(int choice) {
     for (int i = 0; i < appends.size(); i++) {

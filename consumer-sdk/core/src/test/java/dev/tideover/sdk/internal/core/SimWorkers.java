@@ -298,6 +298,10 @@ final class SimWorkers {
     return producer.acknowledge(choice);
   }
 
+  void overtaken(int mask) {
+    producer.overtaken(mask);
+  }
+
   /** The instance is gone; what is on its way may arrive still. */
   void die(int choice) {
     door.clear();
