@@ -258,7 +258,9 @@ final class SimInstance {
   }
 
   private void giveUp(int mask) {
-    endsAlone(mask & ~cleanOf(mask));
+    int unclean = mask & ~cleanOf(mask);
+    endsAlone(unclean);
+    workers.overtaken(unclean);
     int stale = core.revoke(SimBroker.partitions(mask), sim.now);
     touched &= ~mask;
     if (sim.trace()) {
