@@ -33,7 +33,6 @@ class OffsetsIT {
   private TideoverConsumer start(TestService service) {
     return service
         .builder()
-        .instance("orders-1")
         .handler(
             request -> {
               handled.add(request.text());

@@ -38,7 +38,6 @@ class PoisonIT {
   private TideoverConsumer start(TestService service) {
     return service
         .builder()
-        .instance("orders-1")
         .handler(
             request -> {
               handled.add(request.text() + "#" + request.attempt());
