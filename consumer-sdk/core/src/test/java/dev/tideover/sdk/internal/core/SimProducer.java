@@ -121,6 +121,7 @@ final class SimProducer {
       checkDeath(request, reason);
       sim.coverage.died(reason);
       request.deadReason = reason;
+      request.completed = false; // its last end counts, should it have come again after a crash
       if (request.kind == SimRequest.Kind.MALFORMED) {
         sim.broker.terminal(request);
       }
