@@ -260,7 +260,7 @@ async function startAll(directory) {
     .map(part => join(root, part))
     .join(':')
   const tethered = main => ['-Dlogback.configurationFile=logback-bench.xml', '-cp', classPath,
-    'dev.tideover.loadtests.bench.Tether', main]
+    'dev.tideover.testkit.Tether', main]
 
   const broker = start('broker', directory, java,
     [...tethered('dev.tideover.testkit.BrokerCommand'), '--port', '0'],
