@@ -81,7 +81,8 @@ final class Doing implements Effects<Delivery> {
   @Override
   public void bury(Delivery delivery, String reason, String error) {
     delivery.bury(reason, error);
-    if (!reason.equals("parked") || maySayParked.now()) {
+    // The worker has told of a failure; what the core concludes by itself is told of here.
+    if (reason.equals("crash-loop") || reason.equals("parked") && maySayParked.now()) {
       log.warn(
           "Request {} goes to {}: {}: {}", idOf(delivery), settings.deadTopic(), reason, error);
     }

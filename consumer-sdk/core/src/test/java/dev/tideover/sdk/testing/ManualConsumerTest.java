@@ -197,6 +197,35 @@ class ManualConsumerTest {
   }
 
   @Test
+  void whereTooManyKeysAreParkedFurtherRequestsAreTriedOnWhenTheirAttemptsAreUsedUp() {
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                    request -> {
+                      if (request.text().equals("park")) {
+                        return Outcome.deadLetter("never");
+                      }
+                      handled.add("attempt " + request.attempt());
+                      return Outcome.retry(Duration.ofSeconds(1));
+                    })
+                .attempts(2)
+                .onExhausted(OnExhausted.PARK_KEY),
+            clock)) {
+      for (int n = 0; n < 10_000; n++) {
+        consumer.deliver(request("k" + n, "park"));
+      }
+      consumer.tick();
+      consumer.deliver(request("one more", "fails"));
+      consumer.tick();
+      for (int second = 0; second < 12; second++) {
+        consumer.tick(Duration.ofSeconds(1));
+      }
+      assertThat(handled).containsExactly("attempt 1", "attempt 2", "attempt 2", "attempt 2");
+      assertThat(consumer.deadLetters()).hasSize(10_000);
+    }
+  }
+
+  @Test
   void aParkedKeyIsNotFreedByItsFirstRequestExpiring() {
     try (ManualConsumer consumer =
         ManualConsumer.start(

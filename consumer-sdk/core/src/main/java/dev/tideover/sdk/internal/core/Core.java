@@ -425,13 +425,14 @@ public class Core<W> {
       wait(work, now + infrastructurePause(faults), recorded);
       return;
     }
-    if (parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
+    boolean exhausted = fault == Fault.REJECTED || work.attempts + 1 >= policy.attempts();
+    if (exhausted && parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.
       wait(work, now + MAX_INFRASTRUCTURE_PAUSE, recorded);
       return;
     }
     work.attempts++;
-    if (fault == Fault.REJECTED || work.attempts >= policy.attempts()) {
+    if (exhausted) {
       bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
       if (recorded) {
         effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
