@@ -25,6 +25,9 @@ public final class WireHeaders {
   public static final String ORIGINAL = "tideover-original";
   public static final String STATUS = ":status";
 
+  /** In a {@link Cancellation}: {@code <partition>/<offset>} of the request. */
+  public static final String CANCEL = "tideover-cancel";
+
   public static final String DEAD_REASON = "tideover-dead-reason";
   public static final String DEAD_ERROR = "tideover-dead-error";
   public static final String DEAD_ATTEMPTS = "tideover-dead-attempts";
