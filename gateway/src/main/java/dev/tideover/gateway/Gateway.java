@@ -3,12 +3,14 @@ package dev.tideover.gateway;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.exchange.Exchanges;
 import dev.tideover.gateway.exchange.StatusToken;
+import dev.tideover.gateway.exchange.Waiters;
 import dev.tideover.gateway.http.AdminFront;
 import dev.tideover.gateway.http.HttpFront;
+import dev.tideover.gateway.kafka.Backlog;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
-import dev.tideover.gateway.kafka.ReplyFeed;
-import dev.tideover.gateway.kafka.ReplyReader;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
+import dev.tideover.gateway.kafka.RequestSearch;
 import dev.tideover.gateway.kafka.Topics;
 import dev.tideover.gateway.route.Routes;
 import dev.tideover.wire.RequestId;
@@ -44,7 +46,7 @@ public final class Gateway implements AutoCloseable {
 
   private final List<HttpFront> fronts = new CopyOnWriteArrayList<>();
   private volatile boolean ready;
-  private volatile @Nullable ReplyFeed feed;
+  private volatile @Nullable ReplyStore feed;
   private int adminPort;
 
   private Gateway() {}
@@ -84,10 +86,14 @@ public final class Gateway implements AutoCloseable {
 
     Topics.ensure(config);
     RequestLog log = RequestLog.start(config);
-    ReplyReader reader = onClose(new ReplyReader(config));
-    Exchanges exchanges = new Exchanges(config, routes, log, reader, signer);
-    ReplyFeed replies = onClose(ReplyFeed.start(config, exchanges));
+    Backlog backlog = onClose(Backlog.start(config));
+    RequestSearch search = onClose(RequestSearch.start(config));
+    Waiters waiters = new Waiters();
+    ReplyStore replies = onClose(ReplyStore.start(config, waiters));
     feed = replies;
+    Exchanges exchanges =
+        new Exchanges(
+            config, routes, new Exchanges.Parts(log, replies, backlog, search), waiters, signer);
     // Backwards on close: first no new requests, then what is under way gets its acknowledgement,
     // then all waits end and their answers go out, and only then the rest.
     onClose(exchanges);
@@ -109,7 +115,7 @@ public final class Gateway implements AutoCloseable {
   }
 
   private boolean isReady() {
-    ReplyFeed following = feed;
+    ReplyStore following = feed;
     return ready && following != null && following.isFollowing();
   }
 

@@ -334,11 +334,12 @@ class WaitsIT {
   }
 
   @Test
-  void aStatusAddressTakesGetAndHeadOnly() throws Exception {
+  void aStatusAddressTakesGetHeadAndDeleteOnly() throws Exception {
     RawHttp.Response response = gateway.send("POST", "/.tideover/requests/x", NOTHING);
 
     assertThat(response.status()).isEqualTo(405);
-    assertThat(response.field("Allow").split(", ")).containsExactlyInAnyOrder("GET", "HEAD");
+    assertThat(response.field("Allow").split(", "))
+        .containsExactlyInAnyOrder("GET", "HEAD", "DELETE");
   }
 
   @Test

@@ -1,7 +1,9 @@
 package dev.tideover.gateway.exchange;
 
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
+import java.time.Duration;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -23,21 +25,62 @@ public sealed interface Answer {
    * @param late true where the route wants a 504 rather than a 202
    * @param expired true where nobody will ask later, so the request expired with the wait
    */
-  record Accepted(RequestId id, String token, boolean late, boolean expired) implements Answer {}
+  record Accepted(Pending pending, boolean late, boolean expired) implements Answer {}
 
   /** Handed to Kafka, and no acknowledgement in time: it may run or not. */
   record Unknown(RequestId id, String token) implements Answer {}
 
-  /** Asked for at its {@code Location}, and it has no reply yet. */
-  record Pending(RequestId id, String token) implements Answer {}
+  /**
+   * It has no reply yet.
+   *
+   * @param stored whether it is known to be stored; if not, it may run or not
+   * @param attempts how often it has failed, as far as is known
+   * @param position how many requests are to be handled before it, at most; null if not known
+   * @param eta until it is handled, at the pace of the last seconds; null if not known
+   * @param retryAfter when to ask again
+   * @param cancelling whether its client has asked to cancel it
+   */
+  record Pending(
+      RequestId id,
+      String token,
+      boolean stored,
+      int attempts,
+      @Nullable Long position,
+      @Nullable Duration eta,
+      Duration retryAfter,
+      boolean cancelling)
+      implements Answer {
 
-  /** Asked for at its {@code Location}: it was stored, and its reply can't be given. */
+    /** The same, after its client has asked to cancel it. */
+    Pending withCancelling() {
+      return new Pending(id, token, stored, attempts, position, eta, retryAfter, true);
+    }
+  }
+
+  /** Cancelled as its client wanted: it has not run and will not. */
+  record Cancelled(RequestId id) implements Answer {}
+
+  /** It can't be cancelled: it has ended before, in this way. */
+  record TooLate(RequestId id, ReplyOutcome outcome) implements Answer {}
+
+  /** Asked for at its {@code Location}: what was stored can't be given, or nothing was stored. */
   record ReplyMissing(RequestId id, Reason reason, String detail) implements Answer {}
 
-  /** Refused before anything was stored: nothing will run. */
-  record Rejected(Reason reason, String detail, Set<String> allowedMethods) implements Answer {
+  /**
+   * Refused before anything was stored: nothing will run.
+   *
+   * @param retryAfter with a 503, when it may do better; null for a guess
+   */
+  record Rejected(
+      Reason reason, String detail, Set<String> allowedMethods, @Nullable Duration retryAfter)
+      implements Answer {
     public Rejected(Reason reason, String detail) {
-      this(reason, detail, Set.of());
+      this(reason, detail, Set.of(), null);
+    }
+
+    /** The path takes only other methods. */
+    public static Rejected method(String detail, Set<String> allowed) {
+      return new Rejected(Reason.METHOD_NOT_ALLOWED, detail, allowed, null);
     }
   }
 
@@ -52,8 +95,10 @@ public sealed interface Answer {
     MALFORMED(400, "malformed", "The request is not HTTP", false),
     NO_ROUTE(404, "no-route", "No route takes this path", false),
     NO_SUCH_REQUEST(404, "no-such-request", "No request has this address", false),
+    NEVER_STORED(404, "never-stored", "The request was never stored", true),
     METHOD_NOT_ALLOWED(405, "method-not-allowed", "The path does not take this method", false),
     BODY_TIMEOUT(408, "body-timeout", "The body did not arrive in time", true),
+    NOT_CANCELLABLE(409, "not-cancellable", "The request can't be cancelled now", true),
     REPLY_EXPIRED(410, "reply-expired", "The reply is past its retention", false),
     BODY_TOO_LARGE(413, "body-too-large", "The body is too large", false),
     TARGET_TOO_LONG(414, "target-too-long", "The request line is too long", false),
@@ -61,6 +106,8 @@ public sealed interface Answer {
     FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
     INTERNAL(500, "internal", "The gateway failed", false),
     REPLY_UNAVAILABLE(503, "reply-unavailable", "The reply can't be read now", true),
+    CANCEL_UNAVAILABLE(503, "cancel-unavailable", "Nothing can be cancelled now", true),
+    BACKLOG_TOO_OLD(503, "backlog-too-old", "The service's backlog is too old", true),
     UNAVAILABLE(503, "unavailable", "Kafka can't take the request now", true),
     STOPPING(503, "stopping", "The gateway is stopping", true);
 

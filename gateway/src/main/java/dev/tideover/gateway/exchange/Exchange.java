@@ -7,6 +7,7 @@ import dev.tideover.gateway.route.Route;
 import dev.tideover.gateway.route.Routes;
 import dev.tideover.wire.Fingerprint;
 import dev.tideover.wire.HttpFields;
+import dev.tideover.wire.Partitions;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.Context;
@@ -14,6 +15,7 @@ import io.vertx.core.Future;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +27,10 @@ import org.slf4j.LoggerFactory;
 public final class Exchange {
 
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
+
+  /** A backlog does not become younger within seconds. */
+  private static final Duration OLD_BACKLOG_RETRY = Duration.ofSeconds(30);
+
   private static final RequestTarget NO_TARGET = new RequestTarget("*", null);
 
   private final Exchanges shared;
@@ -82,15 +88,14 @@ public final class Exchange {
         || path.startsWith(GatewayConfig.RESERVED_PATH + "/")) {
       return rejected(Answer.Reason.NO_ROUTE, "The gateway has no such resource.");
     }
-    Routes.Match match = shared.routes.match(inbound.method(), target);
+    Routes.Match match = shared.routing().routes().match(inbound.method(), target);
     if (match instanceof Routes.Match.Found found) {
       return Future.succeededFuture(found.route());
     }
     if (match instanceof Routes.Match.NoMethod noMethod) {
       return Future.failedFuture(
           new RejectedException(
-              new Answer.Rejected(
-                  Answer.Reason.METHOD_NOT_ALLOWED,
+              Answer.Rejected.method(
                   "The path takes " + String.join(", ", noMethod.allowed()) + ".",
                   noMethod.allowed())));
     }
@@ -102,6 +107,16 @@ public final class Exchange {
       return rejected(
           Answer.Reason.STOPPING, "The request was not stored; send it again, to another gateway.");
     }
+    if (shared.backlog.isTooOld(route.service())) {
+      return Future.failedFuture(
+          new RejectedException(
+              new Answer.Rejected(
+                  Answer.Reason.BACKLOG_TOO_OLD,
+                  "The service has not handled its requests for so long that more could be lost"
+                      + " before it does. The request was not stored; it is safe to send it again.",
+                  Set.of(),
+                  OLD_BACKLOG_RETRY)));
+    }
     return Future.succeededFuture(route);
   }
 
@@ -109,7 +124,7 @@ public final class Exchange {
   private void settleWait(Route route) {
     // A durable request needs no connection: answer 202 rather than turn it away. Then somebody may
     // ask for its answer, so it must not expire.
-    boolean crowded = shared.waitingOf(route).get() >= route.waitingLimit();
+    boolean crowded = shared.waitingOf(route.service()).get() >= route.waitingLimit();
     wait = crowded ? Duration.ZERO : patience(route);
     expires = route.expires(inbound.method()) && !inbound.respondAsync() && !crowded;
   }
@@ -177,7 +192,7 @@ public final class Exchange {
             request.id(),
             request.fingerprint(),
             shared.nanoTime.getAsLong() + wait.toNanos(),
-            shared.waitingOf(stored.route()),
+            shared.waitingOf(stored.route().service()),
             context);
     shared.waiters.add(waiter);
     return Future.succeededFuture(stored);
@@ -193,10 +208,14 @@ public final class Exchange {
 
   /** On the producer's thread, or within the call where the producer refused. */
   private void appended(Waiter waiting, Append result) {
-    if (result instanceof Append.Acknowledged) {
-      waiting.acknowledged = true;
-      if (shared.nanoTime.getAsLong() - waiting.deadline >= 0) {
-        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(true, false));
+    if (result instanceof Append.Acknowledged acknowledged) {
+      waiting.offset = acknowledged.offset();
+      // After the write above: either this sees that the client was told "unknown", or that one's
+      // event loop sees the offset; see await.
+      if (waiting.toldUnknown) {
+        shared.latePlaces.put(waiting.id, acknowledged.offset());
+      } else if (shared.nanoTime.getAsLong() - waiting.deadline >= 0) {
+        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
       }
     } else if (result instanceof Append.Refused refused) {
       shared.problems.add(refused);
@@ -208,14 +227,15 @@ public final class Exchange {
                   "Nothing of the request was stored; it is safe to send it again.")));
     } else if (result instanceof Append.Unknown unknown) {
       shared.problems.add(unknown);
-      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false, false));
+      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
     }
   }
 
   private Future<Answer> await(Stored stored) {
     // Keep what the late answers need, not the request: its body may be large and the wait long.
     Instant acceptedAt = stored.request().acceptedAt();
-    boolean timeout = stored.route().late() == GatewayConfig.Late.TIMEOUT;
+    Route route = stored.route();
+    int partition = Partitions.of(stored.request().recordKey(), route.partitions());
     boolean mayExpire = expires;
     Waiter waiting = Objects.requireNonNull(waiter);
     return waiting
@@ -225,13 +245,26 @@ public final class Exchange {
               if (ending instanceof Waiter.Ending.With with) {
                 return with.answer();
               }
-              String token = shared.signer.write(new StatusToken(waiting.id, acceptedAt));
-              Waiter.Ending.TimeIsUp over = (Waiter.Ending.TimeIsUp) ending;
-              boolean expired = mayExpire && !over.early();
-              return over.acknowledged()
-                  ? new Answer.Accepted(waiting.id, token, timeout || expired, expired)
-                  : new Answer.Unknown(waiting.id, token);
+              boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
+              return late(waiting, acceptedAt, route, partition, mayExpire && !early);
             });
+  }
+
+  /** No reply came. */
+  private Answer late(
+      Waiter waiting, Instant acceptedAt, Route route, int partition, boolean expired) {
+    // Before the read below: see appended.
+    waiting.toldUnknown = waiting.offset == Waiter.NOWHERE;
+    StatusToken place =
+        new StatusToken(
+            waiting.id, acceptedAt, StatusToken.hash(route.service()), partition, waiting.offset);
+    String token = shared.signer.write(place);
+    return place.offset() == Waiter.NOWHERE
+        ? new Answer.Unknown(waiting.id, token)
+        : new Answer.Accepted(
+            shared.pending(place, token),
+            route.late() == GatewayConfig.Late.TIMEOUT || expired,
+            expired);
   }
 
   private Future<Answer> refuse(Throwable failure) {

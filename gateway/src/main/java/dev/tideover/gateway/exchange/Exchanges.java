@@ -1,57 +1,62 @@
 package dev.tideover.gateway.exchange;
 
 import dev.tideover.gateway.config.GatewayConfig;
-import dev.tideover.gateway.kafka.ReplyFeed;
-import dev.tideover.gateway.kafka.ReplyReader;
+import dev.tideover.gateway.kafka.Backlog;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
-import dev.tideover.gateway.route.Route;
+import dev.tideover.gateway.kafka.RequestSearch;
 import dev.tideover.gateway.route.Routes;
 import dev.tideover.wire.Partitions;
 import dev.tideover.wire.ReplyAddress;
-import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
-import dev.tideover.wire.WireFormatException;
 import io.vertx.core.Context;
-import io.vertx.core.Future;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What all exchanges share, and what happens to them from outside: replies, deadlines, the
- * gateway's end. Safe for any thread.
+ * What all exchanges and inquiries share, and what happens to them from outside: deadlines, another
+ * configuration, the gateway's end. Safe for any thread.
  */
-public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
+public final class Exchanges implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Exchanges.class);
   private static final long REAP_MILLIS = 50;
 
-  /** Replies that can be asked for later: 100,000 of the newest at least, about 13 MB. */
-  private static final int INDEXED_REPLIES = 100_000;
+  /** Counts those who wait for a service that a reload has removed. No service has this name. */
+  private static final String REMOVED = "";
 
-  final Routes routes;
+  /** The parts on Kafka's side. */
+  public record Parts(RequestLog log, ReplyStore replies, Backlog backlog, RequestSearch search) {}
+
   final RequestLog log;
-  final Waiters waiters = new Waiters();
+  final Backlog backlog;
+  final RequestSearch search;
+  final Waiters waiters;
+  final LatePlaces latePlaces = new LatePlaces();
   final AppendProblems problems = new AppendProblems();
   final StatusToken.Signer signer;
   final Clock clock = Clock.systemUTC();
   final LongSupplier nanoTime = System::nanoTime;
+  final ReplyStore replies;
 
-  private final ReplyReader reader;
-  private final ReplyIndex index = new ReplyIndex(INDEXED_REPLIES);
-  private final GatewayConfig config;
-  private final Map<String, AtomicInteger> waiting = new HashMap<>();
+  private final GatewayConfig.Replies replyTopic;
+
+  /** By service. A service that is removed and comes back finds those who still wait for it. */
+  private final Map<String, AtomicInteger> waiting = new ConcurrentHashMap<>();
+
+  /** What a reload changes, in one write: each exchange goes by the one that it began with. */
+  private volatile Routing routing;
+
   private final ScheduledExecutorService reaper =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -61,20 +66,45 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
           });
   private volatile boolean stopping;
 
+  /**
+   * Ready to take requests.
+   *
+   * @param waiters where the replies that come in are delivered
+   */
   public Exchanges(
       GatewayConfig config,
       Routes routes,
-      RequestLog log,
-      ReplyReader reader,
+      Parts parts,
+      Waiters waiters,
       StatusToken.Signer signer) {
-    this.config = config;
-    this.routes = routes;
-    this.log = log;
-    this.reader = reader;
+    this.replyTopic = config.replies();
+    this.routing = Routing.of(config, routes);
+    this.log = parts.log();
+    this.replies = parts.replies();
+    this.backlog = parts.backlog();
+    this.search = parts.search();
+    this.waiters = waiters;
     this.signer = signer;
-    config.services().keySet().forEach(name -> waiting.put(name, new AtomicInteger()));
     var unused =
         reaper.scheduleWithFixedDelay(this::reap, REAP_MILLIS, REAP_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /**
+   * From now on requests go by this configuration; those that have begun end as they began.
+   *
+   * @param routes those of the configuration
+   */
+  public synchronized void update(GatewayConfig config, Routes routes) {
+    routing = routing.next(config, routes);
+    // Who waits keeps its counter; a removed service's goes when nobody does.
+    waiting
+        .entrySet()
+        .removeIf(
+            entry -> !config.services().containsKey(entry.getKey()) && entry.getValue().get() == 0);
+  }
+
+  Routing routing() {
+    return routing;
   }
 
   /** A new exchange for a request that has come in on this event loop. */
@@ -82,70 +112,32 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
     return new Exchange(this, inbound, context);
   }
 
-  /** What has become of a request, by the token of its status address. */
-  public Future<Answer> status(String token, Context context) {
-    StatusToken read = signer.read(token);
-    if (read == null) {
-      return Future.succeededFuture(
-          new Answer.Rejected(
-              Answer.Reason.NO_SUCH_REQUEST, "This gateway's cell never gave out that address."));
+  /** A question at the status address that ends with this text, from this event loop. */
+  public Inquiry ask(String token, Context context) {
+    return new Inquiry(this, token, context);
+  }
+
+  /** How things stand with a request that has no reply. */
+  Answer.Pending pending(StatusToken place, String token) {
+    GatewayConfig.Service service = routing.service(place.service());
+    boolean stored = place.offset() != Waiter.NOWHERE;
+    Backlog.Queue queue = null;
+    int attempts = 0;
+    if (stored && service != null) {
+      queue = backlog.queue(service.name(), place.partition(), place.offset());
+      attempts = backlog.attempts(service.name(), place.partition(), place.offset());
     }
-    ReplyIndex.Place place = index.get(read.id());
-    if (place != null) {
-      return Future.fromCompletionStage(reader.read(place.partition(), place.offset()), context)
-          .map(found -> found(found, read.id()))
-          .otherwise(failure -> unreadableNow(failure, read.id()));
-    }
-    Instant forgotten = read.acceptedAt().plus(longestRetention());
-    return Future.succeededFuture(
-        clock.instant().isAfter(forgotten)
-            ? new Answer.ReplyMissing(
-                read.id(),
-                Answer.Reason.REPLY_EXPIRED,
-                "Request and reply are past their retention.")
-            : new Answer.Pending(read.id(), token));
-  }
-
-  private static Answer found(ReplyReader.Found found, RequestId id) {
-    // Another's reply stands there if the topic was made anew: then this one is gone.
-    if (found instanceof ReplyReader.Found.Reply reply && reply.reply().id().equals(id)) {
-      return new Answer.Replied(reply.reply());
-    }
-    return found instanceof ReplyReader.Found.Unreadable
-        ? new Answer.Unreadable(id)
-        : new Answer.ReplyMissing(
-            id, Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.");
-  }
-
-  private static Answer unreadableNow(Throwable failure, RequestId id) {
-    LOG.warn("A stored reply can't be read now: {}", failure.getMessage());
-    return new Answer.ReplyMissing(
-        id,
-        Answer.Reason.REPLY_UNAVAILABLE,
-        "The reply is there but can't be read now; ask again.");
-  }
-
-  private Duration longestRetention() {
-    return config.services().values().stream()
-        .map(service -> service.topic().retention())
-        .max(Comparator.naturalOrder())
-        .orElseThrow()
-        .plus(config.replies().retention());
-  }
-
-  /** On the feed's thread. The place first: a client that is answered may ask for it at once. */
-  @Override
-  public void onReply(ReplyEnvelope reply, int partition, long offset) {
-    if (!waiters.contradicts(reply)) {
-      index.put(reply.id(), partition, offset);
-    }
-    waiters.reply(reply);
-  }
-
-  @Override
-  public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
-    index.put(id, partition, offset);
-    waiters.unreadable(id);
+    Duration eta = queue == null ? null : queue.eta();
+    Duration age = Duration.between(place.acceptedAt(), clock.instant());
+    return new Answer.Pending(
+        place.id(),
+        token,
+        stored,
+        attempts,
+        queue == null ? null : queue.position(),
+        eta,
+        Inquiry.retryAfter(eta, age),
+        false);
   }
 
   private void reap() {
@@ -160,13 +152,14 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   }
 
   ReplyAddress replyAddress(RequestId id) {
-    int partitions = config.replies().partitions();
-    return new ReplyAddress(config.replies().topic(), Partitions.of(id.toString(), partitions));
+    return new ReplyAddress(
+        replyTopic.topic(), Partitions.of(id.toString(), replyTopic.partitions()));
   }
 
-  /** How many clients wait for the route's service. */
-  AtomicInteger waitingOf(Route route) {
-    return Objects.requireNonNull(waiting.get(route.service()));
+  /** How many clients wait for the service, null for one that is no more. */
+  AtomicInteger waitingOf(@Nullable String service) {
+    return waiting.computeIfAbsent(
+        service == null ? REMOVED : service, name -> new AtomicInteger());
   }
 
   boolean isStopping() {

@@ -8,22 +8,44 @@ import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.zip.CRC32C;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The last part of a status address: a request's id, the time of its acceptance and a signature
- * over both. So nobody can guess an address, and no look-up is needed to know that one is ours.
+ * The last part of a status address: a request's id, the time of its acceptance, its place in Kafka
+ * and a signature over all of it. So nobody can guess an address, and no look-up is needed to know
+ * that one is ours, nor where in its queue the request stands, whichever gateway is asked.
  *
  * @param acceptedAt milliseconds
+ * @param service a hash of the service's name, {@link #hash}
+ * @param partition of the service's request topic
+ * @param offset there; {@link Waiter#NOWHERE} for a request that was not acknowledged when this was
+ *     written
  */
-public record StatusToken(RequestId id, Instant acceptedAt) {
+public record StatusToken(
+    RequestId id, Instant acceptedAt, int service, int partition, long offset) {
 
-  private static final int SIGNED = 24;
+  private static final int SIGNED = 16 + Long.BYTES + Integer.BYTES + Short.BYTES + Long.BYTES;
   private static final int SIGNATURE = 16;
   private static final Base64.Encoder ENCODER = Base64.getUrlEncoder().withoutPadding();
   private static final Base64.Decoder DECODER = Base64.getUrlDecoder();
+
+  /**
+   * Stands for a service's name. Two of one configuration may share it, once in four thousand
+   * million: then an address of one shows its position in the other's queue, no more.
+   */
+  static int hash(String service) {
+    CRC32C crc = new CRC32C();
+    crc.update(service.getBytes(StandardCharsets.UTF_8));
+    return (int) crc.getValue();
+  }
+
+  /** The same request, found there since. */
+  StatusToken at(long offset) {
+    return new StatusToken(id, acceptedAt, service, partition, offset);
+  }
 
   /** Writes and reads tokens under one secret. Safe for any thread. */
   public static final class Signer {
@@ -44,7 +66,10 @@ public record StatusToken(RequestId id, Instant acceptedAt) {
       bytes
           .putLong(token.id.high())
           .putLong(token.id.low())
-          .putLong(token.acceptedAt.toEpochMilli());
+          .putLong(token.acceptedAt.toEpochMilli())
+          .putInt(token.service)
+          .putShort((short) token.partition)
+          .putLong(token.offset);
       bytes.put(signature(bytes.array()), 0, SIGNATURE);
       return ENCODER.encodeToString(bytes.array());
     }
@@ -65,7 +90,13 @@ public record StatusToken(RequestId id, Instant acceptedAt) {
       }
       ByteBuffer buffer = ByteBuffer.wrap(bytes);
       RequestId id = new RequestId(buffer.getLong(), buffer.getLong());
-      return new StatusToken(id, Instant.ofEpochMilli(buffer.getLong()));
+      Instant acceptedAt = Instant.ofEpochMilli(buffer.getLong());
+      return new StatusToken(
+          id,
+          acceptedAt,
+          buffer.getInt(),
+          Short.toUnsignedInt(buffer.getShort()),
+          buffer.getLong());
     }
 
     private byte[] signature(byte[] bytes) {

@@ -6,6 +6,7 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Promise;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One client that waits for one reply. It ends once, by its removal from {@link Waiters}; whoever
@@ -13,14 +14,28 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class Waiter {
 
+  /** Stands for the offset of a request that Kafka has not acknowledged. */
+  static final long NOWHERE = -1;
+
   final RequestId id;
-  final Fingerprint fingerprint;
+
+  /** Of the request, where this client has sent it; null where it only asks for the answer. */
+  final @Nullable Fingerprint fingerprint;
 
   /** When the wait is over, in {@code System.nanoTime()}. */
   final long deadline;
 
-  /** Whether Kafka has acknowledged the request; from then on it is accepted, whatever happens. */
-  volatile boolean acknowledged;
+  /**
+   * The request's offset once Kafka has acknowledged it; from then on it is accepted, whatever
+   * happens.
+   */
+  volatile long offset = NOWHERE;
+
+  /** Whether this client is told that its request's outcome is unknown. */
+  volatile boolean toldUnknown;
+
+  /** Another that waits for the same reply; for {@link Waiters} alone. */
+  @Nullable Waiter next;
 
   private final AtomicInteger waiting;
   private final Context context;
@@ -33,7 +48,7 @@ final class Waiter {
    */
   Waiter(
       RequestId id,
-      Fingerprint fingerprint,
+      @Nullable Fingerprint fingerprint,
       long deadline,
       AtomicInteger waiting,
       Context context) {
@@ -48,6 +63,11 @@ final class Waiter {
   /** How it ended; completes on the request's event loop. */
   Future<Ending> ended() {
     return ended.future();
+  }
+
+  /** Whether nothing more is to be known when its time is up. */
+  boolean isSettled() {
+    return fingerprint == null || offset != NOWHERE;
   }
 
   /** For {@link Waiters} alone, once, after the removal. */
@@ -66,6 +86,6 @@ final class Waiter {
      *
      * @param early true where the gateway is stopping: the time is not up, so nothing has expired
      */
-    record TimeIsUp(boolean acknowledged, boolean early) implements Ending {}
+    record TimeIsUp(boolean early) implements Ending {}
   }
 }

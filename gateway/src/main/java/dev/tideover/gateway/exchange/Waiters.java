@@ -1,54 +1,90 @@
 package dev.tideover.gateway.exchange;
 
+import dev.tideover.gateway.kafka.ReplyFeed;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
+import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All clients that wait, by request id. A wait ends by removal from here, and only one of those who
- * might end it, the reply, the deadline, a failed append, the client's leaving, the gateway's end,
- * can do that. Safe for any thread; bounded by the admission.
+ * All clients that wait, by request id: the one that sent the request, and those that ask for its
+ * answer at its status address. A wait ends by removal from here, and only one of those who might
+ * end it, the reply, the deadline, a failed append, the client's leaving, the gateway's end, can do
+ * that. Safe for any thread; bounded by the admission.
  */
-final class Waiters {
+public final class Waiters implements ReplyFeed.Listener {
 
   /** How long an acknowledgement may be late before a request whose wait is over is "unknown". */
   static final Duration ACKNOWLEDGEMENT_GRACE = Duration.ofMillis(1_500);
 
   private static final Logger LOG = LoggerFactory.getLogger(Waiters.class);
 
+  /** The waiters of an id are a chain; links change only inside {@code compute} of their id. */
   private final ConcurrentHashMap<RequestId, Waiter> waiting = new ConcurrentHashMap<>();
 
+  /** On the feed's thread, as the next. */
+  @Override
+  public void onReply(ReplyEnvelope reply, int partition, long offset) {
+    reply(reply);
+  }
+
+  @Override
+  public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
+    unreadable(id);
+  }
+
   void add(Waiter waiter) {
-    Waiter before = waiting.putIfAbsent(waiter.id, waiter);
-    if (before != null) {
-      throw new IllegalStateException("two waiters with one id: " + waiter.id);
-    }
+    waiting.compute(
+        waiter.id,
+        (id, first) -> {
+          waiter.next = first;
+          return waiter;
+        });
   }
 
   /** Ends a wait, if nobody else has. */
   boolean end(Waiter waiter, Waiter.Ending ending) {
-    boolean mine = waiting.remove(waiter.id, waiter);
-    if (mine) {
+    boolean[] mine = {false};
+    waiting.computeIfPresent(
+        waiter.id,
+        (id, first) -> {
+          if (first == waiter) {
+            mine[0] = true;
+            return waiter.next;
+          }
+          for (Waiter before = first; before.next != null; before = before.next) {
+            if (before.next == waiter) {
+              mine[0] = true;
+              before.next = waiter.next;
+              break;
+            }
+          }
+          return first;
+        });
+    // Outside: what follows is the event loop's business, not to be done under the map's lock.
+    if (mine[0]) {
       waiter.end(ending);
     }
-    return mine;
+    return mine[0];
   }
 
   /** Whether this reply answers another request than the one that waits under its id. */
   boolean contradicts(ReplyEnvelope reply) {
-    Waiter waiter = waiting.get(reply.id());
-    return waiter != null && !waiter.fingerprint.equals(reply.fingerprint());
+    for (Waiter waiter = waiting.get(reply.id()); waiter != null; waiter = waiter.next) {
+      if (waiter.fingerprint != null && !waiter.fingerprint.equals(reply.fingerprint())) {
+        return true;
+      }
+    }
+    return false;
   }
 
-  /** Ends the wait for this reply, if there is one. */
+  /** Ends the waits for this reply. */
   void reply(ReplyEnvelope reply) {
-    Waiter waiter = waiting.get(reply.id());
-    if (waiter == null) {
-      return;
-    }
     if (contradicts(reply)) {
       LOG.error(
           "A reply under the id {} answers another request than the one that waits; ignored. "
@@ -56,34 +92,49 @@ final class Waiters {
           reply.id());
       return;
     }
-    end(waiter, new Waiter.Ending.With(new Answer.Replied(reply)));
+    endAll(reply.id(), new Waiter.Ending.With(new Answer.Replied(reply)));
   }
 
-  /** Ends the wait under this id with word that its reply can't be read. */
+  /** Ends the waits under this id with word that its reply can't be read. */
   void unreadable(RequestId id) {
-    Waiter waiter = waiting.get(id);
-    if (waiter != null) {
-      end(waiter, new Waiter.Ending.With(new Answer.Unreadable(id)));
+    endAll(id, new Waiter.Ending.With(new Answer.Unreadable(id)));
+  }
+
+  private void endAll(RequestId id, Waiter.Ending ending) {
+    // One that joins after the removal finds the reply where it looks next, in the index.
+    for (Waiter waiter = waiting.remove(id); waiter != null; waiter = waiter.next) {
+      waiter.end(ending);
     }
   }
 
   /** Ends the waits that are over. Visits all waiters: some ten nanoseconds each. */
   void expire(long now) {
-    for (Waiter waiter : waiting.values()) {
-      long over = now - waiter.deadline;
-      if (over >= 0 && (waiter.acknowledged || over >= ACKNOWLEDGEMENT_GRACE.toNanos())) {
-        end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, false));
-      }
-    }
+    forEach(
+        waiter -> {
+          long over = now - waiter.deadline;
+          if (over >= 0 && (waiter.isSettled() || over >= ACKNOWLEDGEMENT_GRACE.toNanos())) {
+            end(waiter, new Waiter.Ending.TimeIsUp(false));
+          }
+        });
   }
 
   /** Ends all waits now, before their time. */
   void endAll() {
-    for (Waiter waiter : waiting.values()) {
-      end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, true));
+    forEach(waiter -> end(waiter, new Waiter.Ending.TimeIsUp(true)));
+  }
+
+  private void forEach(Consumer<Waiter> action) {
+    for (Waiter first : waiting.values()) {
+      @Nullable Waiter waiter = first;
+      while (waiter != null) {
+        Waiter next = waiter.next;
+        action.accept(waiter);
+        waiter = next;
+      }
     }
   }
 
+  /** How many requests somebody waits for. */
   int size() {
     return waiting.size();
   }

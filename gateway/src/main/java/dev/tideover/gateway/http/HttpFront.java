@@ -16,6 +16,7 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -85,8 +86,7 @@ public final class HttpFront extends VerticleBase {
     if (request.method().equals(HttpMethod.CONNECT) || request.method().equals(HttpMethod.TRACE)) {
       finish(
           request,
-          new Answer.Rejected(
-              Answer.Reason.METHOD_NOT_ALLOWED, request.method().name() + " can't be buffered."));
+          Answer.Rejected.method(request.method().name() + " can't be buffered.", Set.of()));
       return;
     }
     String target = InboundRequest.originForm(request.uri());
@@ -112,8 +112,14 @@ public final class HttpFront extends VerticleBase {
                 answer -> {
                   if (!response.closed()) {
                     String applied = inbound.preferences().applied(exchange.granted());
-                    if (applied != null && !(answer instanceof Answer.Rejected)) {
-                      response.putHeader("Preference-Applied", applied);
+                    if (!(answer instanceof Answer.Rejected)) {
+                      if (applied != null) {
+                        response.putHeader("Preference-Applied", applied);
+                      }
+                      // Without a preference, or with another, it could be another answer.
+                      if (applied != null || !(answer instanceof Answer.Replied)) {
+                        response.putHeader("Vary", "Prefer");
+                      }
                     }
                     finish(request, answer);
                   }
@@ -121,16 +127,15 @@ public final class HttpFront extends VerticleBase {
   }
 
   private void status(HttpServerRequest request, String token) {
-    if (!request.method().equals(HttpMethod.GET) && !request.method().equals(HttpMethod.HEAD)) {
-      finish(
-          request,
-          new Answer.Rejected(
-              Answer.Reason.METHOD_NOT_ALLOWED,
-              "A status address takes GET and HEAD.",
-              java.util.Set.of("GET", "HEAD")));
-      return;
-    }
-    var unused = exchanges.status(token, context).onSuccess(answer -> finish(request, answer));
+    var unused =
+        new StatusResource(exchanges, context)
+            .handle(request, token)
+            .onSuccess(
+                answer -> {
+                  if (answer != null) {
+                    finish(request, answer);
+                  }
+                });
   }
 
   /** What the parser could not make a request of. */

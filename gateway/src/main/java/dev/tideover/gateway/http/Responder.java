@@ -1,10 +1,9 @@
 package dev.tideover.gateway.http;
 
-import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonGenerator;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.exchange.Answer;
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.Future;
 import io.vertx.core.MultiMap;
@@ -12,8 +11,8 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
+import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,7 +24,7 @@ final class Responder {
   static final String STATUS_PATH = GatewayConfig.RESERVED_PATH + "/requests/";
 
   private static final Logger LOG = LoggerFactory.getLogger(Responder.class);
-  private static final JsonFactory JSON = new JsonFactory();
+  private static final Duration USUAL_RETRY = Duration.ofSeconds(2);
   private static final String OUTCOME = "Tideover-Outcome";
 
   /** What a gateway-made body says. */
@@ -55,10 +54,14 @@ final class Responder {
               false,
               "unknown"));
     } else if (answer instanceof Answer.Pending pending) {
-      response.putHeader("Cache-Control", "no-store");
-      return pending(request, pending.id(), pending.token());
+      return pending(request, pending);
+    } else if (answer instanceof Answer.Cancelled cancelled) {
+      return cancelled(request, cancelled.id());
+    } else if (answer instanceof Answer.TooLate late) {
+      return problem(request, late.id(), tooLate(late.outcome()));
     } else if (answer instanceof Answer.ReplyMissing missing) {
-      return refused(request, missing.id(), missing.reason(), missing.detail(), "accepted");
+      String outcome = missing.reason() == Answer.Reason.NEVER_STORED ? "not-accepted" : "accepted";
+      return refused(request, missing.id(), missing.reason(), missing.detail(), outcome, null);
     } else if (answer instanceof Answer.Rejected rejected) {
       return rejected(rejected, request);
     }
@@ -89,7 +92,12 @@ final class Responder {
               request,
               reply.id(),
               new Problem(
-                  410, "cancelled", "The request was cancelled", "It never ran.", false, "dead"));
+                  410,
+                  "cancelled",
+                  "The request was cancelled",
+                  "Its client has cancelled it before it was begun; it did not run.",
+                  false,
+                  "cancelled"));
       case DUPLICATE ->
           problem(
               request,
@@ -153,11 +161,12 @@ final class Responder {
   }
 
   private static Future<Void> accepted(Answer.Accepted accepted, HttpServerRequest request) {
-    HttpServerResponse response = request.response();
-    locate(response, accepted.token());
+    Answer.Pending pending = accepted.pending();
     if (!accepted.late()) {
-      return pending(request, accepted.id(), accepted.token());
+      locate(request.response(), pending.token());
+      return pending(request, pending);
     }
+    locate(request.response(), pending.token());
     Problem late =
         accepted.expired()
             ? expired(
@@ -170,23 +179,50 @@ final class Responder {
                 "The request is stored and will run; ask at Location.",
                 false,
                 "accepted");
-    return problem(request, accepted.id(), late);
+    return problem(request, pending.id(), late);
   }
 
-  /** Stored, and no reply yet: 202 and where to ask. */
-  private static Future<Void> pending(HttpServerRequest request, RequestId id, String token) {
+  /** No reply yet: 202, how things stand, and when to ask again. */
+  private static Future<Void> pending(HttpServerRequest request, Answer.Pending pending) {
     HttpServerResponse response = request.response();
     response.setStatusCode(202);
     response.putHeader("Content-Type", "application/json");
-    response.putHeader("Retry-After", "1");
-    mark(response, "gateway", "accepted", id);
-    return end(
+    response.putHeader("Retry-After", retryAfter(pending));
+    mark(response, "gateway", outcome(pending), pending.id());
+    return Documents.end(request, json -> Documents.pending(pending, json));
+  }
+
+  static String retryAfter(Answer.Pending pending) {
+    return Long.toString(pending.retryAfter().toSeconds());
+  }
+
+  /** What {@code Tideover-Outcome} says of it. */
+  static String outcome(Answer.Pending pending) {
+    return pending.stored() ? "accepted" : "unknown";
+  }
+
+  private static Future<Void> cancelled(HttpServerRequest request, RequestId id) {
+    HttpServerResponse response = request.response();
+    response.setStatusCode(200);
+    response.putHeader("Content-Type", "application/json");
+    mark(response, "gateway", "cancelled", id);
+    return Documents.end(
         request,
         json -> {
-          json.writeStringField("state", "pending");
+          json.writeStringField("state", "cancelled");
           json.writeStringField("requestId", id.toString());
-          json.writeStringField("location", STATUS_PATH + token);
         });
+  }
+
+  private static Problem tooLate(ReplyOutcome outcome) {
+    String how = outcome.name().toLowerCase(Locale.ROOT);
+    return new Problem(
+        409,
+        "already-ended",
+        "The request has ended",
+        "It can't be cancelled: it is " + how + ". Ask at its address for more.",
+        false,
+        outcome == ReplyOutcome.DEAD ? "dead" : "completed");
   }
 
   private static Future<Void> rejected(Answer.Rejected rejected, HttpServerRequest request) {
@@ -196,7 +232,7 @@ final class Responder {
       response.putHeader("Allow", String.join(", ", rejected.allowedMethods()));
     }
     String outcome = reason == Answer.Reason.INTERNAL ? "unknown" : "not-accepted";
-    return refused(request, null, reason, rejected.detail(), outcome);
+    return refused(request, null, reason, rejected.detail(), outcome, rejected.retryAfter());
   }
 
   private static Future<Void> refused(
@@ -204,12 +240,11 @@ final class Responder {
       @Nullable RequestId id,
       Answer.Reason reason,
       String detail,
-      String outcome) {
-    HttpServerResponse response = request.response();
+      String outcome,
+      @Nullable Duration retryAfter) {
     if (reason.status() == 503) {
-      // Spread, so that those who were turned away together don't come back together.
-      int seconds = ThreadLocalRandom.current().nextInt(1, 4);
-      response.putHeader("Retry-After", Integer.toString(seconds));
+      long seconds = spread(retryAfter == null ? USUAL_RETRY : retryAfter);
+      request.response().putHeader("Retry-After", Long.toString(seconds));
     }
     return problem(
         request,
@@ -218,12 +253,17 @@ final class Responder {
             reason.status(), reason.code(), reason.title(), detail, reason.retryable(), outcome));
   }
 
+  /** So that those who were turned away together don't come back together. */
+  private static long spread(Duration duration) {
+    double factor = ThreadLocalRandom.current().nextDouble(0.5, 1.5);
+    return Math.max(1, Math.round(duration.toMillis() * factor / 1000));
+  }
+
   private static void locate(HttpServerResponse response, String token) {
     response.putHeader("Location", STATUS_PATH + token);
   }
 
-  private static void mark(
-      HttpServerResponse response, String source, String outcome, RequestId id) {
+  static void mark(HttpServerResponse response, String source, String outcome, RequestId id) {
     if (!response.headers().contains("date")) {
       response.putHeader("Date", HttpDate.now());
     }
@@ -244,7 +284,7 @@ final class Responder {
     response.setStatusCode(problem.status());
     response.putHeader("Content-Type", "application/problem+json");
     mark(response, "gateway", problem.outcome(), id);
-    return end(
+    return Documents.end(
         request,
         json -> {
           json.writeStringField("type", "urn:tideover:problem:" + problem.code());
@@ -255,28 +295,6 @@ final class Responder {
           json.writeStringField("requestId", id.toString());
           json.writeBooleanField("retryable", problem.retryable());
         });
-  }
-
-  /** Writes the members of a JSON object. */
-  private interface Members {
-    void write(JsonGenerator json) throws IOException;
-  }
-
-  private static Future<Void> end(HttpServerRequest request, Members members) {
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(256);
-    try (JsonGenerator json = JSON.createGenerator(bytes)) {
-      json.writeStartObject();
-      members.write(json);
-      json.writeEndObject();
-    } catch (IOException impossible) {
-      throw new AssertionError("writing to memory failed", impossible);
-    }
-    HttpServerResponse response = request.response();
-    if (request.method().equals(HttpMethod.HEAD)) {
-      response.putHeader("Content-Length", Integer.toString(bytes.size()));
-      return response.end();
-    }
-    return response.end(Buffer.buffer(bytes.toByteArray()));
   }
 
   private Responder() {}

@@ -1,7 +1,6 @@
 package dev.tideover.gateway.exchange;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tideover.wire.Fingerprint;
 import dev.tideover.wire.HttpFields;
@@ -77,13 +76,13 @@ class WaitersTest {
   @Test
   void aWaitThatIsAcknowledgedEndsAtItsDeadline() throws Exception {
     Waiter waiter = waiter(100);
-    waiter.acknowledged = true;
+    waiter.offset = 7;
 
     waiters.expire(99);
     assertThat(waiters.size()).isOne();
     waiters.expire(100);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true, false));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
   }
 
   @Test
@@ -94,39 +93,131 @@ class WaitersTest {
     assertThat(waiters.size()).isOne();
     waiters.expire(100 + GRACE);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false, false));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
   }
 
   @Test
   void theGatewaysEndEndsAllWaitsBeforeTheirTime() throws Exception {
     Waiter stored = waiter(100);
-    stored.acknowledged = true;
+    stored.offset = 7;
     Waiter open = waiter(100);
 
     waiters.endAll();
 
-    assertThat(ending(stored)).isEqualTo(new Waiter.Ending.TimeIsUp(true, true));
-    assertThat(ending(open)).isEqualTo(new Waiter.Ending.TimeIsUp(false, true));
+    assertThat(ending(stored)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
+    assertThat(ending(open)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
     assertThat(waiting).hasValue(0);
   }
 
   @Test
   void nanoTimeMayOverflow() throws Exception {
     Waiter waiter = waiter(Long.MAX_VALUE);
-    waiter.acknowledged = true;
+    waiter.offset = 7;
 
     waiters.expire(Long.MAX_VALUE - 1);
     assertThat(waiters.size()).isOne();
     waiters.expire(Long.MIN_VALUE);
 
-    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(true, false));
+    assertThat(ending(waiter)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
   }
 
   @Test
-  void twoWaitersCantShareAnId() {
-    Waiter waiter = waiter(100);
+  void allWhoWaitForOneReplyGetIt() throws Exception {
+    Waiter sender = waiter(100);
+    List<Waiter> askers = List.of(asker(sender.id, 100), asker(sender.id, 50));
 
-    assertThatThrownBy(() -> waiters.add(waiter)).isInstanceOf(IllegalStateException.class);
+    waiters.reply(reply(sender.id, FINGERPRINT));
+
+    assertThat(ending(sender)).isInstanceOf(Waiter.Ending.With.class);
+    for (Waiter asker : askers) {
+      assertThat(ending(asker)).isInstanceOf(Waiter.Ending.With.class);
+    }
+    assertThat(waiters.size()).isZero();
+    assertThat(waiting).hasValue(0);
+  }
+
+  @Test
+  void whoLeavesTakesNobodyAlong() throws Exception {
+    for (int leaving = 0; leaving < 3; leaving++) {
+      RequestId id = RequestId.random();
+      List<Waiter> all = List.of(asker(id, 100), asker(id, 100), asker(id, 100));
+
+      assertThat(waiters.end(all.get(leaving), new Waiter.Ending.TimeIsUp(false))).isTrue();
+      assertThat(waiters.end(all.get(leaving), new Waiter.Ending.TimeIsUp(false))).isFalse();
+      assertThat(ending(all.get(leaving))).isEqualTo(new Waiter.Ending.TimeIsUp(false));
+      assertThat(waiting).hasValue(2);
+
+      waiters.reply(reply(id, FINGERPRINT));
+      for (int i = 0; i < 3; i++) {
+        if (i != leaving) {
+          assertThat(ending(all.get(i))).isInstanceOf(Waiter.Ending.With.class);
+        }
+      }
+      assertThat(waiting).hasValue(0);
+    }
+  }
+
+  @Test
+  void whoOnlyAsksIsNotKeptForAnAcknowledgement() throws Exception {
+    Waiter sender = waiter(100);
+    Waiter asker = asker(sender.id, 100);
+
+    waiters.expire(100);
+
+    assertThat(ending(asker)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
+    assertThat(sender.ended().isComplete()).isFalse();
+  }
+
+  /** Many ask for the same reply, some leave, and then it comes: everybody hears one end. */
+  @Test
+  void joiningLeavingAndTheReplyAtOnceLoseNobody() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(3);
+    try {
+      for (int round = 0; round < 500; round++) {
+        RequestId id = RequestId.random();
+        CyclicBarrier start = new CyclicBarrier(3);
+        List<Waiter> joined = java.util.Collections.synchronizedList(new ArrayList<>());
+        Future<?> joins =
+            threads.submit(
+                () -> {
+                  start.await(30, TimeUnit.SECONDS);
+                  for (int i = 0; i < 20; i++) {
+                    joined.add(asker(id, 100));
+                  }
+                  return null;
+                });
+        Future<?> leaves =
+            threads.submit(
+                () -> {
+                  start.await(30, TimeUnit.SECONDS);
+                  for (int i = 0; i < 20; i++) {
+                    for (Waiter waiter : List.copyOf(joined)) {
+                      waiters.end(waiter, new Waiter.Ending.TimeIsUp(false));
+                    }
+                  }
+                  return null;
+                });
+        Future<?> replies =
+            threads.submit(
+                () -> {
+                  start.await(30, TimeUnit.SECONDS);
+                  waiters.reply(reply(id, FINGERPRINT));
+                  return null;
+                });
+        for (Future<?> each : List.of(joins, leaves, replies)) {
+          each.get(30, TimeUnit.SECONDS);
+        }
+        // Who joined behind the reply looks into the index; here another reply ends it.
+        waiters.reply(reply(id, FINGERPRINT));
+        for (Waiter waiter : joined) {
+          ending(waiter);
+        }
+        assertThat(waiting).hasValue(0);
+        assertThat(waiters.size()).isZero();
+      }
+    } finally {
+      threads.shutdownNow();
+    }
   }
 
   @Test
@@ -163,7 +254,7 @@ class WaitersTest {
         List<Waiter> batch = new ArrayList<>();
         for (int i = 0; i < perRound; i++) {
           Waiter waiter = waiter(100);
-          waiter.acknowledged = i % 2 == 0;
+          waiter.offset = i % 2 == 0 ? 7 : Waiter.NOWHERE;
           AtomicInteger ended = new AtomicInteger();
           ends.add(ended);
           waiter
@@ -220,6 +311,12 @@ class WaitersTest {
   private Waiter waiter(long deadline) {
     Waiter waiter =
         new Waiter(RequestId.random(), FINGERPRINT, deadline, waiting, VERTX.getOrCreateContext());
+    waiters.add(waiter);
+    return waiter;
+  }
+
+  private Waiter asker(RequestId id, long deadline) {
+    Waiter waiter = new Waiter(id, null, deadline, waiting, VERTX.getOrCreateContext());
     waiters.add(waiter);
     return waiter;
   }
