@@ -40,6 +40,11 @@ final class TestGateway implements AutoCloseable {
     return new TestGateway(service, Gateway.start(config(yaml), options));
   }
 
+  /** One with a whole configuration, for the service that it names. */
+  static TestGateway of(String service, String yaml) {
+    return new TestGateway(service, Gateway.start(config(yaml)));
+  }
+
   static String yaml(
       String bootstrapServers,
       String service,
