@@ -56,9 +56,15 @@ public record StatusToken(
     /** Each thread its own, ready: doFinal() leaves it as it was after init(). */
     private final ThreadLocal<Mac> macs;
 
+    /**
+     * Looks up the platform's HMAC, which the first time in a JVM can take 100 ms and more: so it
+     * is done here, on the thread that starts the gateway, and an event loop only copies what it
+     * found.
+     */
     public Signer(String secret) {
       SecretKeySpec key = new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256");
-      macs = ThreadLocal.withInitial(() -> mac(key));
+      Mac pattern = mac(key);
+      macs = ThreadLocal.withInitial(() -> copy(pattern, key));
     }
 
     String write(StatusToken token) {
@@ -106,10 +112,21 @@ public record StatusToken(
       return mac.doFinal();
     }
 
+    /** The pattern is used for nothing else, so that threads may copy it at the same time. */
+    private static Mac copy(Mac pattern, SecretKeySpec key) {
+      try {
+        return (Mac) pattern.clone();
+      } catch (CloneNotSupportedException theProviderCanNot) {
+        return mac(key);
+      }
+    }
+
     private static Mac mac(SecretKeySpec key) {
       try {
         Mac mac = Mac.getInstance("HmacSHA256");
         mac.init(key);
+        // A first use loads what the look-up hasn't.
+        var unused = mac.doFinal();
         return mac;
       } catch (GeneralSecurityException impossible) {
         throw new AssertionError("every Java platform has HmacSHA256", impossible);
