@@ -82,7 +82,7 @@ public final class Exchange {
         || path.startsWith(GatewayConfig.RESERVED_PATH + "/")) {
       return rejected(Answer.Reason.NO_ROUTE, "The gateway has no such resource.");
     }
-    Routes.Match match = shared.routes.match(inbound.method(), target);
+    Routes.Match match = shared.routes().match(inbound.method(), target);
     if (match instanceof Routes.Match.Found found) {
       return Future.succeededFuture(found.route());
     }

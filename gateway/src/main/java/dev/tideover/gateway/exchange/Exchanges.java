@@ -17,9 +17,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -40,7 +39,6 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   /** Replies that can be asked for later: 100,000 of the newest at least, about 13 MB. */
   private static final int INDEXED_REPLIES = 100_000;
 
-  final Routes routes;
   final RequestLog log;
   final Waiters waiters = new Waiters();
   final AppendProblems problems = new AppendProblems();
@@ -50,8 +48,14 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
 
   private final ReplyReader reader;
   private final ReplyIndex index = new ReplyIndex(INDEXED_REPLIES);
-  private final GatewayConfig config;
-  private final Map<String, AtomicInteger> waiting = new HashMap<>();
+  private final GatewayConfig.Replies replies;
+
+  /** By service. A service that is removed and comes back finds those who still wait for it. */
+  private final Map<String, AtomicInteger> waiting = new ConcurrentHashMap<>();
+
+  /** What a reload changes, in one write: each exchange goes by the one that it began with. */
+  private volatile Routing routing;
+
   private final ScheduledExecutorService reaper =
       Executors.newSingleThreadScheduledExecutor(
           task -> {
@@ -67,14 +71,41 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
       RequestLog log,
       ReplyReader reader,
       StatusToken.Signer signer) {
-    this.config = config;
-    this.routes = routes;
+    this.replies = config.replies();
+    this.routing = new Routing(config, routes, longestRetention(config));
     this.log = log;
     this.reader = reader;
     this.signer = signer;
-    config.services().keySet().forEach(name -> waiting.put(name, new AtomicInteger()));
     var unused =
         reaper.scheduleWithFixedDelay(this::reap, REAP_MILLIS, REAP_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /**
+   * The configuration and its routes.
+   *
+   * @param retention how long a request or its reply may be there, of all that were accepted since
+   *     the start, so also by services that a reload removed
+   */
+  private record Routing(GatewayConfig config, Routes routes, Duration retention) {}
+
+  /**
+   * From now on requests go by this configuration; those that have begun end as they began.
+   *
+   * @param routes those of the configuration
+   */
+  public synchronized void update(GatewayConfig config, Routes routes) {
+    Duration before = routing.retention();
+    Duration now = longestRetention(config);
+    routing = new Routing(config, routes, now.compareTo(before) > 0 ? now : before);
+    // Who waits keeps its counter; a removed service's goes when nobody does.
+    waiting
+        .entrySet()
+        .removeIf(
+            entry -> !config.services().containsKey(entry.getKey()) && entry.getValue().get() == 0);
+  }
+
+  Routes routes() {
+    return routing.routes();
   }
 
   /** A new exchange for a request that has come in on this event loop. */
@@ -96,7 +127,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
           .map(found -> found(found, read.id()))
           .otherwise(failure -> unreadableNow(failure, read.id()));
     }
-    Instant forgotten = read.acceptedAt().plus(longestRetention());
+    Instant forgotten = read.acceptedAt().plus(routing.retention());
     return Future.succeededFuture(
         clock.instant().isAfter(forgotten)
             ? new Answer.ReplyMissing(
@@ -125,7 +156,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
         "The reply is there but can't be read now; ask again.");
   }
 
-  private Duration longestRetention() {
+  private static Duration longestRetention(GatewayConfig config) {
     return config.services().values().stream()
         .map(service -> service.topic().retention())
         .max(Comparator.naturalOrder())
@@ -160,13 +191,12 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   }
 
   ReplyAddress replyAddress(RequestId id) {
-    int partitions = config.replies().partitions();
-    return new ReplyAddress(config.replies().topic(), Partitions.of(id.toString(), partitions));
+    return new ReplyAddress(replies.topic(), Partitions.of(id.toString(), replies.partitions()));
   }
 
   /** How many clients wait for the route's service. */
   AtomicInteger waitingOf(Route route) {
-    return Objects.requireNonNull(waiting.get(route.service()));
+    return waiting.computeIfAbsent(route.service(), name -> new AtomicInteger());
   }
 
   boolean isStopping() {
