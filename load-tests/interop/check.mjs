@@ -275,6 +275,7 @@ http: { host: 127.0.0.1, port: ${port} }
 admin: { host: 127.0.0.1, port: ${adminPort} }
 secret: "only-for-this-check-0123456789abcdef"
 replies: { topic: interop.replies, partitions: 6 }
+shutdown: { delay: 0s }
 services:
   ${service}:
     routes:

@@ -61,6 +61,7 @@ final class TestGateway implements AutoCloseable {
     admin: { host: 127.0.0.1, port: 0 }
     secret: the secret of this test
     replies: { topic: %s.replies, partitions: %d, retention: 1h }
+    shutdown: { delay: 0s, wait: 0s }
     services:
       %s:
         topic: { partitions: %d }

@@ -14,6 +14,7 @@ final class GatewayConfigFile {
         http: { host: 127.0.0.1, port: %d }
         admin: { host: 127.0.0.1, port: %d }
         secret: "%s"
+        shutdown: { delay: 0s }
         services:
           orders:
             routes:

@@ -18,6 +18,7 @@ import dev.tideover.gateway.config.GatewayConfig.OrderingKey;
 import dev.tideover.gateway.config.GatewayConfig.Replies;
 import dev.tideover.gateway.config.GatewayConfig.Route;
 import dev.tideover.gateway.config.GatewayConfig.Service;
+import dev.tideover.gateway.config.GatewayConfig.Shutdown;
 import dev.tideover.gateway.config.GatewayConfig.Topic;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -56,11 +57,12 @@ public final class ConfigFile {
 
   /**
    * What {@code tideover serve --embedded} runs with where no file is given: for one developer, so
-   * not for the network.
+   * not for the network, and with no load balancer that had to notice its end.
    */
   public static final String EMBEDDED =
       """
       http: { host: 127.0.0.1 }
+      shutdown: { delay: 0s }
       services:
         app:
           routes:
@@ -140,6 +142,7 @@ public final class ConfigFile {
     Http http = http(root.child("http"));
     Admin admin = admin(root.child("admin"));
     Replies replies = replies(root.child("replies"));
+    Shutdown shutdown = shutdown(root.child("shutdown"));
     String secret = emptyAsNull(root.string("secret", ""));
     Map<String, @Nullable Service> services =
         root.children("services", (name, node) -> service(name, node));
@@ -147,7 +150,8 @@ public final class ConfigFile {
     if (services.containsValue(null)) {
       return null;
     }
-    return root.buildOrNull(() -> new GatewayConfig(kafka, http, admin, secret, replies, services));
+    return root.buildOrNull(
+        () -> new GatewayConfig(kafka, http, admin, secret, replies, shutdown, services));
   }
 
   private static Kafka kafka(ConfigNode node) {
@@ -180,6 +184,13 @@ public final class ConfigFile {
     return node.build(
         () -> new Replies(topic, partitions, retention),
         new Replies("tideover.replies", 12, Duration.ofHours(1)));
+  }
+
+  private static Shutdown shutdown(ConfigNode node) {
+    Duration delay = node.unit("delay", Units::duration, DURATION, Shutdown.DEFAULT.delay());
+    Duration patience = node.unit("wait", Units::duration, DURATION, Shutdown.DEFAULT.patience());
+    node.end();
+    return node.build(() -> new Shutdown(delay, patience), Shutdown.DEFAULT);
   }
 
   private static @Nullable Service service(String name, ConfigNode node) {

@@ -23,6 +23,7 @@ public record GatewayConfig(
     Admin admin,
     @Nullable String secret,
     Replies replies,
+    Shutdown shutdown,
     Map<String, Service> services) {
 
   /** Where the gateway's own resources live; no route can have it. */
@@ -81,6 +82,8 @@ public record GatewayConfig(
         + admin
         + (secret == null ? ", no secret, " : ", secret, ")
         + replies
+        + ", "
+        + shutdown
         + ", "
         + services
         + "]";
@@ -210,6 +213,33 @@ public record GatewayConfig(
           retention.compareTo(Duration.ofMinutes(1)) >= 0,
           "replies.retention",
           "found " + retention + ", expected at least 1m");
+    }
+  }
+
+  /**
+   * How the gateway ends.
+   *
+   * @param delay how long it goes on serving after it has said that it is not ready
+   * @param patience {@code wait} in the file: how long it then waits for the replies that clients
+   *     wait for
+   */
+  public record Shutdown(Duration delay, Duration patience) {
+
+    private static final Duration MAX = Duration.ofMinutes(5);
+
+    public static final Shutdown DEFAULT =
+        new Shutdown(Duration.ofSeconds(5), Duration.ofSeconds(10));
+
+    public Shutdown {
+      checkRange(delay, "shutdown.delay");
+      checkRange(patience, "shutdown.wait");
+    }
+
+    private static void checkRange(Duration value, String path) {
+      check(
+          !value.isNegative() && value.compareTo(MAX) <= 0,
+          path,
+          "found " + value + ", expected 0s to 5m");
     }
   }
 

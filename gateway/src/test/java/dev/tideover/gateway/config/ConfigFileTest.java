@@ -33,6 +33,7 @@ class ConfigFileTest {
       admin:  { host: 127.0.0.1, port: 8081, token: "${TIDEOVER_ADMIN_TOKEN:}" }
       secret: "${TIDEOVER_SECRET:}"
       replies: { topic: tideover.replies, partitions: 12, retention: 1h }
+      shutdown: { delay: 5s, wait: 10s }
       services:
         orders:
           routes:
@@ -65,6 +66,8 @@ class ConfigFileTest {
     assertThat(config.secret()).isNull();
     assertThat(config.replies())
         .isEqualTo(new GatewayConfig.Replies("tideover.replies", 12, Duration.ofHours(1)));
+    assertThat(config.shutdown())
+        .isEqualTo(new GatewayConfig.Shutdown(Duration.ofSeconds(5), Duration.ofSeconds(10)));
     GatewayConfig.Service orders = config.services().get("orders");
     assertThat(orders.topic())
         .isEqualTo(GatewayConfig.Topic.checked(12, 1, 1, Duration.ofDays(7), ""));
@@ -156,6 +159,10 @@ class ConfigFileTest {
         "replies: {topic: app.dead} | replies.topic | which is a topic of the service app",
         "replies: {topic: app.ledger} | replies.topic | which is a topic of the service app",
         "replies: {topic: app.members} | replies.topic | which is a topic of the service app",
+        "shutdown: {delay: 6m} | shutdown.delay | found PT6M, expected 0s to 5m",
+        "shutdown: {wait: 301s} | shutdown.wait | found PT5M1S, expected 0s to 5m",
+        "shutdown: {wait: 5} | shutdown.wait | found \"5\", expected a duration",
+        "shutdown: {grace: 5s} | shutdown.grace | unknown key; known here: delay, wait",
         "kafka: {bootstrap-servers: ''} | kafka.bootstrap-servers | empty",
         "kafka: {bootstrap-servers: localhost} | kafka.bootstrap-servers | found \"localhost\", expected host:port",
         "kafka: {bootstrap-servers: 'a:1,b'} | kafka.bootstrap-servers | found \"b\"",

@@ -211,6 +211,7 @@ final class Testbed implements AutoCloseable {
         admin: { host: 127.0.0.1, port: %d }
         secret: "only-for-this-benchmark-0123456789"
         replies: { partitions: %d }
+        shutdown: { delay: 0s }
         services:
           bench:
             routes:
