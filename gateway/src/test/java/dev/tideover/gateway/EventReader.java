@@ -13,6 +13,7 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * A client of server-sent events, by the specification and no further: reads the chunks of one
@@ -35,7 +36,7 @@ final class EventReader implements AutoCloseable {
 
   final int status;
   final List<String> fields = new ArrayList<>();
-  final List<String> comments = new ArrayList<>();
+  final List<String> comments = new CopyOnWriteArrayList<>();
 
   private final Socket socket;
   private final BufferedReader lines;

@@ -114,6 +114,7 @@ class HostileInputIT {
 
   /** Vert.x answers these itself, in the version that it was asked in. */
   @ParameterizedTest
+  @HttpRule(value = "A version that isn't spoken is refused", source = "RFC 9110 section 15.6.6")
   @ValueSource(strings = {"GET /ok HTTP/9.9|Host: t||", "PRI * HTTP/2.0||SM||"})
   void otherVersionsEndTheConnection(String head) throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
@@ -202,6 +203,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "The absolute form of a target is read, and its host is the Host field's",
+      source = "RFC 9112 section 3.2.2")
   void theAbsoluteFormIsRead() throws Exception {
     service.on("/absolute", request -> request.reply(200, request.header(":path").getBytes(UTF_8)));
     service.on("/", request -> request.reply(200, request.header(":path").getBytes(UTF_8)));
@@ -246,6 +250,7 @@ class HostileInputIT {
   }
 
   @ParameterizedTest
+  @HttpRule(value = "CONNECT and TRACE are refused with 405", source = "RFC 9110 section 15.5.6")
   @ValueSource(strings = {"TRACE", "CONNECT"})
   void methodsThatCantBeBufferedAreRefused(String method) throws Exception {
     RawHttp.Response response =
@@ -259,6 +264,7 @@ class HostileInputIT {
 
   /** RFC 9112 section 3.2.4. */
   @Test
+  @HttpRule(value = "The asterisk form is for OPTIONS", source = "RFC 9112 section 3.2.4")
   void theAsteriskFormIsForOptionsOnly() throws Exception {
     service.on("*", request -> request.reply(204, NOTHING));
 
@@ -269,6 +275,7 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(value = "A 405 has an Allow field", source = "RFC 9110 section 15.5.6")
   void aMethodThatThePathDoesNotTakeIsToldWhichOnesItTakes() throws Exception {
     try (TestGateway narrow =
         TestGateway.start(bootstrapServers, "path: /only, methods: [PUT, GET]")) {
@@ -290,6 +297,9 @@ class HostileInputIT {
   }
 
   @ParameterizedTest
+  @HttpRule(
+      value = "A body that is too large is a 413, before anything is stored",
+      source = "RFC 9110 section 15.5.14")
   @ValueSource(ints = {(100 << 10) + 1, 1 << 20})
   void aBodyThatIsTooLongByItsLengthGetsItsAnswer(int size) throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
@@ -321,6 +331,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "The rest of a refused body is never read as a request",
+      source = "RFC 9112 section 11.2")
   void whatFollowsARefusedBodyIsNeverARequest() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       // The body is 150,000 bytes, and holds what looks like requests.
@@ -334,6 +347,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Who answers before the body has come closes the connection",
+      source = "RFC 9112 section 9.6")
   void anEarlyRefusalOfAnUnfinishedBodyClosesTheConnection() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       http.send("POST /a%2fb HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\npart");
@@ -344,6 +360,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "100-continue is met when the body is wanted; another expectation is a 417",
+      source = "RFC 9110 section 10.1.1")
   void expectationsAreMetOrRefused() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       http.send(
@@ -364,6 +383,7 @@ class HostileInputIT {
 
   /** RFC 9110 section 10.1.1: who speaks HTTP/1.0 would take the 100 for the answer. */
   @Test
+  @HttpRule(value = "100-continue in HTTP/1.0 is ignored", source = "RFC 9110 section 10.1.1")
   void anExpectationInHttp10IsIgnored() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       http.send("POST /ok HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello");
@@ -390,6 +410,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A request target that is too long is a 414",
+      source = "RFC 9110 section 15.5.15")
   void aRequestLineThatIsTooLongIsSaidToBe() throws Exception {
     assertThat(gateway.send("GET", "/ok?" + "x".repeat(7_000), NOTHING).status()).isEqualTo(200);
     try (RawHttp http = new RawHttp(gateway.port())) {
@@ -402,6 +425,7 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(value = "A header block that is too large is a 431", source = "RFC 6585 section 5")
   void aHeaderBlockThatIsTooLargeIsSaidToBe() throws Exception {
     assertThat(gateway.send("GET", "/ok", NOTHING, "Cookie: " + "x".repeat(15_000)).status())
         .isEqualTo(200);
@@ -421,6 +445,7 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(value = "An Upgrade that isn't wanted is ignored", source = "RFC 9110 section 7.8")
   void anUpgradeIsIgnored() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       for (String upgrade : new String[] {"h2c", "websocket"}) {
@@ -441,6 +466,7 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(value = "A body of a GET is passed on", source = "RFC 9110 section 9.3.1")
   void aGetMayHaveABody() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       assertThat(http.exchange("GET", "/ok", "body".getBytes(UTF_8)).text()).isEqualTo("body");
@@ -450,6 +476,9 @@ class HostileInputIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A client of HTTP/1.0 is answered and its connection closed",
+      source = "RFC 9112 section 9.3")
   void http10IsAnsweredAndTheConnectionClosed() throws Exception {
     try (RawHttp http = new RawHttp(gateway.port())) {
       http.send("POST /ok HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi");

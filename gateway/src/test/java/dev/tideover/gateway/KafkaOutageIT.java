@@ -128,6 +128,12 @@ class KafkaOutageIT {
   }
 
   @ParameterizedTest
+  @HttpRule(
+      value = "A 503 has a Retry-After and nothing of the request was stored",
+      source = "RFC 9110 section 15.6.4")
+  @HttpRule(
+      value = "During an outage of Kafka every request gets an answer within its wait and 2 s",
+      source = "Tideover")
   @EnumSource
   void requestsDuringAnOutageAreAnsweredInTimeAndTruthfully(Outage outage) throws Exception {
     List<Traffic.Sent> sent;

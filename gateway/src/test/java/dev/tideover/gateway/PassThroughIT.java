@@ -51,6 +51,9 @@ class PassThroughIT {
   }
 
   @ParameterizedTest
+  @HttpRule(
+      value = "Every method but CONNECT and TRACE reaches the service as it is",
+      source = "RFC 9110 section 9.1")
   @ValueSource(strings = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW", "M-SEARCH"})
   void everyMethodReachesTheService(String method) throws Exception {
     String path = "/method/" + method;
@@ -66,6 +69,10 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A gateway adds itself to Via",
+      source = "RFC 9110 section 7.6.3",
+      notHeld = "the record has the client's own fields and no others")
   void theRecordIsWhatTheContractSays() throws Exception {
     long before = System.currentTimeMillis();
     service.on("/contract/%C3%A4", request -> request.reply(200, NOTHING));
@@ -156,6 +163,7 @@ class PassThroughIT {
   }
 
   @ParameterizedTest
+  @HttpRule(value = "A body passes byte for byte both ways", source = "Tideover")
   @ValueSource(ints = {0, 1, 255, 8191, 8192, 65_537, (1 << 20) - 1, 1 << 20})
   void binaryBodiesPassByteForByteBothWays(int size) throws Exception {
     byte[] body = randomBytes(size);
@@ -180,6 +188,9 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A chunked body is read whole and its framing is not passed on",
+      source = "RFC 9112 section 7.1")
   void chunkedBodiesArriveWhole() throws Exception {
     service.on("/chunked", request -> request.reply(200, request.record.value()));
     try (RawHttp http = new RawHttp(gateway.port())) {
@@ -208,6 +219,7 @@ class PassThroughIT {
 
   /** RFC 9110 section 6.6.1: who has a clock says when; the service's own word stands. */
   @Test
+  @HttpRule(value = "A response has a Date", source = "RFC 9110 section 6.6.1")
   void everyAnswerHasADate() throws Exception {
     service.on("/date/none", request -> request.reply(200, NOTHING));
     String date = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -224,6 +236,7 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(value = "Repeated field lines keep their order", source = "RFC 9110 section 5.3")
   void repeatedFieldsOfAReplyStayRepeatedAndInOrder() throws Exception {
     service.on(
         "/repeated",
@@ -304,6 +317,9 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(
+      value = "HEAD and 304 may have the length that GET would have",
+      source = "RFC 9110 section 8.6")
   void theLengthThatAServiceGivesForHeadAndNotModifiedIsKept() throws Exception {
     service.on("/length", request -> request.reply(200, NOTHING, "content-length", "4711"));
     service.on("/length/304", request -> request.reply(304, NOTHING, "content-length", "4711"));
@@ -326,6 +342,7 @@ class PassThroughIT {
   }
 
   @ParameterizedTest
+  @HttpRule(value = "A service's own 4xx and 5xx are its answer, passed on", source = "Tideover")
   @ValueSource(ints = {200, 201, 299, 301, 400, 404, 422, 429, 499, 500, 503, 504, 599})
   void theServicesOwnStatusIsItsAnswer(int status) throws Exception {
     String path = "/status/" + status;
@@ -444,6 +461,9 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Pipelined requests are answered in their order",
+      source = "RFC 9112 section 9.3.2")
   void oneConnectionCarriesManyRequestsAlsoPipelined() throws Exception {
     service.on("/pipelined", request -> request.reply(200, request.record.value()));
     try (RawHttp http = new RawHttp(gateway.port())) {
@@ -457,6 +477,10 @@ class PassThroughIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A gateway-made error is a problem document that names its status",
+      source = "RFC 9457 section 3.1")
+  @HttpRule(value = "A request that is refused is never stored", source = "Tideover")
   void refusalsSayThatNothingRan() throws Exception {
     RawHttp.Response response = gateway.send("POST", "/small/x", new byte[11]);
 

@@ -50,6 +50,10 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Every gateway of the cell answers at a request's Location",
+      source = "Tideover")
+  @HttpRule(value = "A 202 has a Retry-After in seconds", source = "RFC 9110 section 10.2.3")
   void everyGatewayOfTheCellAnswersForARequest() throws Exception {
     String location = accepted("/everywhere");
 
@@ -74,6 +78,12 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A GET with wait=N at a status address is answered when the reply comes",
+      source = "RFC 7240 section 4.3")
+  @HttpRule(
+      value = "What depends on a preference or on Accept says so in Vary",
+      source = "RFC 9110 section 12.5.5")
   void aLongPollGetsTheReplyWhenItComes() throws Exception {
     String location = accepted("/polled");
     List<CompletableFuture<RawHttp.Response>> polls =
@@ -100,6 +110,9 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Preference-Applied says how long the wait was, where it was capped",
+      source = "RFC 7240 section 3")
   void aLongPollWaitsNoLongerThanTheServicesRoutesDo() throws Exception {
     String location = accepted("/capped");
     CompletableFuture<RawHttp.Response> poll =
@@ -110,6 +123,10 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A GET whose If-None-Match names the entity tag is a 304 with the tag",
+      source = "RFC 9110 section 13.1.2")
+  @HttpRule(value = "A status is not to be stored", source = "RFC 9111 section 5.2.2.5")
   void pollsCanBeCheap() throws Exception {
     String location = accepted("/cheap");
     RawHttp.Response first = ask(taker.port(), location);
@@ -144,6 +161,7 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(value = "The service's own entity tag stands", source = "RFC 9110 section 8.8.3")
   void theServicesOwnEntityTagStandsAndItsCachingDoesNot() throws Exception {
     String location = accepted("/tagged");
     service
@@ -157,6 +175,9 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A condition applies to a successful answer only",
+      source = "RFC 9110 section 13.2.1")
   void aServicesFailureIsItsAnswerWhateverTheClientHas() throws Exception {
     String location = accepted("/failed");
     service.awaitRequest("/failed").reply(500, "oops".getBytes(UTF_8));
@@ -169,6 +190,10 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value =
+          "An event stream is flushed at once, with a comment first; a 204 ends the reconnecting",
+      source = "WHATWG HTML section 9.2.3")
   void aStreamTellsEachStateAndTheEnd() throws Exception {
     String location = accepted("/streamed");
     try (EventReader here = new EventReader(taker.port(), location);
@@ -204,6 +229,9 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Last-Event-ID is honoured, at any gateway",
+      source = "WHATWG HTML section 9.2.4")
   void whatAClientKnowsIsNotToldAgain() throws Exception {
     String location = accepted("/again");
     String known;
@@ -225,6 +253,27 @@ class StatusIT {
     }
   }
 
+  @Test
+  @HttpRule(value = "A comment is sent about every 15 s", source = "WHATWG HTML section 9.2.7")
+  void aLongSilenceIsBrokenByComments() throws Exception {
+    String location = accepted("/silent");
+    try (EventReader stream = new EventReader(taker.port(), location)) {
+      CompletableFuture<EventReader.Event> end =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  return lastOf(stream);
+                } catch (Exception e) {
+                  throw new IllegalStateException(e);
+                }
+              });
+      // A read that lasts 20 s would end the stream.
+      await().atMost(Duration.ofSeconds(19)).until(() -> stream.comments.contains(""));
+      service.awaitRequest("/silent").reply(200, NOTHING);
+      assertThat(end.get(15, TimeUnit.SECONDS).name()).isEqualTo("completed");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"dead", "expired"})
   void aStreamEndsAlsoForRequestsThatEndWithoutAReply(String outcome) throws Exception {
@@ -237,6 +286,9 @@ class StatusIT {
   }
 
   @ParameterizedTest
+  @HttpRule(
+      value = "Accept decides between the document and the stream; q=0 refuses",
+      source = "RFC 9110 section 12.5.1")
   @ValueSource(strings = {"*/*", "application/json", "text/event-stream;q=0", "text/*"})
   void onlyWhoNamesItGetsAStream(String accept) throws Exception {
     String location = accepted("/no-stream");
@@ -288,6 +340,7 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(value = "DELETE cancels what has not been begun", source = "RFC 9110 section 9.3.5")
   void deleteCancelsWhatTheServiceHasNotBegun() throws Exception {
     String location = accepted("/cancelled");
     RawService.Request request = service.awaitRequest("/cancelled");
@@ -310,6 +363,9 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A DELETE that isn't carried out yet is a 202",
+      source = "RFC 9110 section 9.3.5")
   void deleteIsOnlyAWishWhileNobodyAnswersForTheService() throws Exception {
     String location = accepted("/wished");
 
@@ -323,6 +379,7 @@ class StatusIT {
   }
 
   @Test
+  @HttpRule(value = "A DELETE of what has ended is a 409", source = "RFC 9110 section 15.5.10")
   void deleteOfWhatHasEndedIsAConflict() throws Exception {
     String location = accepted("/over");
     service.awaitRequest("/over").reply(200, NOTHING);

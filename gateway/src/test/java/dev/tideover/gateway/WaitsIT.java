@@ -52,6 +52,12 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A 202 describes the state and names a place to ask",
+      source = "RFC 9110 section 15.3.3")
+  @HttpRule(
+      value = "After the wait the same request goes on, and its reply is at Location",
+      source = "Tideover")
   void aLateReplyIsAt202sLocation() throws Exception {
     long start = System.nanoTime();
 
@@ -101,6 +107,9 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value = "No timely reply is a 504 where the route wants that",
+      source = "RFC 9110 section 15.6.5")
   void lateTimeoutIsA504WithTheSamePlaceToAsk() throws Exception {
     RawHttp.Response late = gateway.send("POST", "/timeout/x", NOTHING);
 
@@ -112,6 +121,7 @@ class WaitsIT {
   }
 
   @ParameterizedTest
+  @HttpRule(value = "A safe method's request expires with its wait", source = "Tideover")
   @ValueSource(strings = {"GET", "OPTIONS", "HEAD"})
   void aSafeMethodExpiresWithItsWait(String method) throws Exception {
     RawHttp.Response expired = gateway.send(method, "/expiring/" + method, NOTHING);
@@ -142,6 +152,13 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(value = "respond-async allows a 202 at once", source = "RFC 7240 section 4.1")
+  @HttpRule(
+      value = "wait=N bounds the wait; with respond-async the answer is a 202 after it",
+      source = "RFC 7240 section 4.3")
+  @HttpRule(
+      value = "Preference-Applied says which preferences were honoured, and how long the wait was",
+      source = "RFC 7240 section 3")
   void preferencesShortenTheWait() throws Exception {
     long start = System.nanoTime();
     RawHttp.Response async = gateway.send("POST", "/long/1", NOTHING, "Prefer: respond-async");
@@ -168,6 +185,9 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A reply that is there earlier is not kept until the wait ends",
+      source = "RFC 7240 section 4.3")
   void aPreferredWaitDoesNotKeepAReplyThatIsThereEarlier() throws Exception {
     service.on("/long/early", request -> request.reply(200, NOTHING));
     long start = System.nanoTime();
@@ -179,6 +199,10 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value =
+          "At the limit of waiting clients a request is stored and answered 202 at once, not 503",
+      source = "Tideover")
   void beyondTheLimitOfWaitingClientsRequestsAreStoredAndAnsweredAtOnce(TestKafka kafka)
       throws Exception {
     try (TestGateway small = small(kafka, 2);
@@ -334,6 +358,9 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value = "A 405 of a status address has an Allow field",
+      source = "RFC 9110 section 15.5.6")
   void aStatusAddressTakesGetHeadAndDeleteOnly() throws Exception {
     RawHttp.Response response = gateway.send("POST", "/.tideover/requests/x", NOTHING);
 
@@ -343,6 +370,9 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(
+      value = "Whoever asks, and however often, gets the same first reply",
+      source = "Tideover")
   void theFirstReplyStandsWhoeverAsksLater() throws Exception {
     String location = gateway.send("POST", "/twice", NOTHING).field("Location");
     RawService.Request request = service.awaitRequest("/twice");
@@ -370,6 +400,7 @@ class WaitsIT {
   }
 
   @Test
+  @HttpRule(value = "Nobody ever gets the reply to another request", source = "Tideover")
   void aStatusAddressNeverGivesAnotherRequestsReply(TestKafka kafka) throws Exception {
     try (TestGateway other = TestGateway.start(kafka.bootstrapServers(), "path: /**, wait: 0s");
         RawService behind =
@@ -419,6 +450,7 @@ class WaitsIT {
 
   /** The record is gone and, as in a quiet service, nothing stands behind it. */
   @Test
+  @HttpRule(value = "A reply past its retention is a 410", source = "RFC 9110 section 15.5.11")
   void aReplyPastItsRetentionIsGoneAndWasAccepted(TestKafka kafka) throws Exception {
     RawHttp.Response accepted = gateway.send("POST", "/forgotten", NOTHING);
     String location = accepted.field("Location");

@@ -2,6 +2,7 @@ package dev.tideover.gateway.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.tideover.gateway.HttpRule;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -10,6 +11,7 @@ import org.junit.jupiter.api.Test;
 class EntityTagsTest {
 
   @Test
+  @HttpRule(value = "If-None-Match compares weakly", source = "RFC 9110 section 13.1.2")
   void comparesWeakly() {
     assertThat(matches("W/\"a\"", "\"a\"")).isTrue();
     assertThat(matches("\"a\"", "W/\"a\"")).isTrue();
@@ -27,6 +29,7 @@ class EntityTagsTest {
   }
 
   @Test
+  @HttpRule(value = "If-None-Match: * matches anything", source = "RFC 9110 section 13.1.2")
   void anyStarIsAnything() {
     assertThat(matches(" * ", "W/\"y\"")).isTrue();
     assertThat(matches("\"*\"", "W/\"y\"")).isFalse();

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.tideover.gateway.HttpRule;
 import dev.tideover.gateway.exchange.RejectedException;
 import dev.tideover.wire.HttpFields;
 import io.vertx.core.MultiMap;
@@ -45,6 +46,9 @@ class FieldRulesTest {
   }
 
   @Test
+  @HttpRule(
+      value = "Hop-by-hop fields of a request are not passed on",
+      source = "RFC 9110 section 7.6.1")
   void hopByHopFieldsOfARequestStay() {
     for (String name : HOP_BY_HOP) {
       assertThat(toRecord(name, "x", "Kept", "y")).as(name).isEqualTo(HttpFields.of("kept", "y"));
@@ -54,6 +58,9 @@ class FieldRulesTest {
   }
 
   @Test
+  @HttpRule(
+      value = "Hop-by-hop fields of a reply are not passed on",
+      source = "RFC 9110 section 7.6.1")
   void hopByHopFieldsOfAReplyStay() {
     for (String name : HOP_BY_HOP) {
       HttpFields reply = HttpFields.of(name.toLowerCase(Locale.ROOT), "x", "kept", "y");
@@ -62,6 +69,7 @@ class FieldRulesTest {
   }
 
   @Test
+  @HttpRule(value = "What Connection names is not passed on", source = "RFC 9110 section 7.6.1")
   void whatConnectionListsStaysInBothDirections() {
     assertThat(
             toRecord(
@@ -138,6 +146,7 @@ class FieldRulesTest {
   }
 
   @Test
+  @HttpRule(value = "A field value has no control characters", source = "RFC 9110 section 5.5")
   void valuesWithControlCharactersAreRefused() {
     assertThatThrownBy(() -> toRecord("x-name", "a\u0000b"))
         .isInstanceOf(RejectedException.class)

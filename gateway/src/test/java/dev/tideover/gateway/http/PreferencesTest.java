@@ -2,6 +2,7 @@ package dev.tideover.gateway.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.tideover.gateway.HttpRule;
 import java.time.Duration;
 import java.util.List;
 import net.jqwik.api.Arbitraries;
@@ -21,6 +22,7 @@ class PreferencesTest {
 
   /** RFC 7240 sections 2 and 4. */
   @Test
+  @HttpRule(value = "The RFC's own examples are read", source = "RFC 7240 section 2")
   void readsTheExamplesOfTheRfc() {
     assertThat(parse("respond-async, wait=10")).isEqualTo(both(10));
     assertThat(parse("respond-async", "wait=100")).isEqualTo(both(100));
@@ -40,6 +42,9 @@ class PreferencesTest {
   }
 
   @Test
+  @HttpRule(
+      value = "Names are case-insensitive, quoted and bare values are the same",
+      source = "RFC 7240 section 2")
   void namesAreCaseInsensitiveAndSpaceIsAllowed() {
     assertThat(parse(" Respond-ASYNC ,\tWAIT = 5 ")).isEqualTo(both(5));
     assertThat(parse("wait=\"7\"")).isEqualTo(new Preferences(false, Duration.ofSeconds(7)));
@@ -47,6 +52,9 @@ class PreferencesTest {
   }
 
   @Test
+  @HttpRule(
+      value = "Several lines are one list and the first occurrence of a name wins",
+      source = "RFC 7240 section 2")
   void theFirstOccurrenceCountsAlsoOverLines() {
     assertThat(parse("wait=1, wait=2").patience()).hasSeconds(1);
     assertThat(parse("wait=1", "wait=2").patience()).hasSeconds(1);
@@ -54,6 +62,9 @@ class PreferencesTest {
   }
 
   @Test
+  @HttpRule(
+      value = "A quoted string may contain commas and semicolons",
+      source = "RFC 7240 section 2")
   void quotedStringsHideWhatLooksLikeAPreference() {
     assertThat(parse("foo=\"respond-async, wait=1\"")).isEqualTo(NONE);
     assertThat(parse("foo=\"a\\\", wait=1\", wait=2").patience()).hasSeconds(2);
@@ -105,6 +116,7 @@ class PreferencesTest {
   }
 
   @Property(tries = 20_000)
+  @HttpRule(value = "What can't be read or isn't known is ignored", source = "RFC 7240 section 2")
   void noLineMakesItFail(@ForAll("lines") List<String> lines) {
     Preferences preferences = Preferences.parse(lines);
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.tideover.gateway.HttpRule;
 import dev.tideover.gateway.route.RequestTarget.IllegalTargetException;
 import java.net.URI;
 import net.jqwik.api.Arbitraries;
@@ -121,6 +122,7 @@ class RequestTargetTest {
   }
 
   @Test
+  @HttpRule(value = "The query passes as it is", source = "RFC 3986 section 3.4")
   void leavesTheQueryAlone() throws Exception {
     RequestTarget target = RequestTarget.parse("/a/../b?x=%2f%2e%zz&y=/../%c0?&&=");
 
@@ -148,6 +150,9 @@ class RequestTargetTest {
   }
 
   @Property(tries = 20_000)
+  @HttpRule(
+      value = "A path is normalised once; equal paths are equal afterwards",
+      source = "RFC 3986 section 6.2.2")
   void canonicalisingTwiceIsCanonicalisingOnce(@ForAll("targets") String raw) throws Exception {
     RequestTarget once;
     try {
