@@ -186,8 +186,7 @@ final class Testbed implements AutoCloseable {
     return child;
   }
 
-  private static void createTopics(String bootstrapServers)
-      throws BenchException, InterruptedException {
+  static void createTopics(String bootstrapServers) throws BenchException, InterruptedException {
     Collection<NewTopic> topics =
         List.of(
             new NewTopic(BareKafka.ACCEPT_TOPIC, BareKafka.PARTITIONS, (short) 1),
@@ -237,7 +236,7 @@ final class Testbed implements AutoCloseable {
     }
   }
 
-  private static List<Integer> freePorts() throws BenchException {
+  static List<Integer> freePorts() throws BenchException {
     InetAddress loopback = InetAddress.getLoopbackAddress();
     try (ServerSocket first = new ServerSocket(0, 1, loopback);
         ServerSocket second = new ServerSocket(0, 1, loopback)) {
@@ -247,8 +246,7 @@ final class Testbed implements AutoCloseable {
     }
   }
 
-  private static void untilReady(Child gateway, int adminPort)
-      throws BenchException, InterruptedException {
+  static void untilReady(Child gateway, int adminPort) throws BenchException, InterruptedException {
     long until = System.nanoTime() + START_BOUND.toNanos();
     while (!isReady(adminPort)) {
       if (gateway.endsWithin(PROBE_INTERVAL)) {
