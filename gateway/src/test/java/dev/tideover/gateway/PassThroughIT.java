@@ -361,7 +361,7 @@ class PassThroughIT {
   @CsvSource({
     "dead, 502, dead, dead",
     "expired, 504, expired, accepted",
-    "cancelled, 410, cancelled, dead",
+    "cancelled, 410, cancelled, cancelled",
     "mismatch, 422, idempotency-mismatch, not-accepted",
     "duplicate, 409, duplicate, completed",
   })

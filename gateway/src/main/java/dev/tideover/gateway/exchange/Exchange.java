@@ -152,7 +152,11 @@ public final class Exchange {
         .map(
             body -> {
               settleWait(route);
-              return new Stored(route, envelope(authority, fields, key, body));
+              Stored stored = new Stored(route, envelope(authority, fields, key, body));
+              // All is in the record now, and the wait may be long.
+              target = NO_TARGET;
+              inbound.release();
+              return stored;
             });
   }
 

@@ -34,4 +34,10 @@ public interface Inbound {
    * @return fails with {@link RejectedException} for one that is larger or comes too slowly
    */
   Future<byte[]> body(long limit);
+
+  /**
+   * Lets go of what is in the record now: the header fields. Very many may wait for a long time,
+   * and each would keep them.
+   */
+  void release();
 }

@@ -40,6 +40,7 @@ public final class HttpFront extends VerticleBase {
   private final GatewayConfig.Http config;
   private final Exchanges exchanges;
   private final BodyDeadlines deadlines = new BodyDeadlines();
+  private final IdleConnections idle = new IdleConnections(System::nanoTime);
   private @Nullable HttpServer server;
 
   public HttpFront(GatewayConfig.Http config, Exchanges exchanges) {
@@ -55,12 +56,19 @@ public final class HttpFront extends VerticleBase {
             .setMaxHeaderSize(MAX_FIELDS)
             .setHttp2ClearTextEnabled(false)
             .setDecompressionSupported(false)
-            .setIdleTimeoutUnit(TimeUnit.SECONDS)
-            .setIdleTimeout((int) GatewayConfig.Route.MAX_WAIT.plusMinutes(1).toSeconds());
+            // What follows is about the heap that each of very many waiting clients takes: a buffer
+            // as large as most field lines, no handlers for web sockets, which a buffer can't
+            // carry,
+            // and for idle connections a walk over all of them instead of a timer for each.
+            .setDecoderInitialBufferSize(128)
+            .setPerFrameWebSocketCompressionSupported(false)
+            .setPerMessageWebSocketCompressionSupported(false);
     vertx.setPeriodic(1_000, timer -> deadlines.check());
+    vertx.setPeriodic(60_000, timer -> idle.check());
     HttpServer created =
         vertx
             .createHttpServer(options)
+            .connectionHandler(idle::opened)
             .invalidRequestHandler(this::refuse)
             .requestHandler(this::handle);
     server = created;
@@ -83,6 +91,7 @@ public final class HttpFront extends VerticleBase {
   }
 
   private void handle(HttpServerRequest request) {
+    idle.used(request.connection());
     if (request.method().equals(HttpMethod.CONNECT) || request.method().equals(HttpMethod.TRACE)) {
       finish(
           request,

@@ -144,6 +144,11 @@ final class InboundRequest implements Inbound {
     return body.future();
   }
 
+  @Override
+  public void release() {
+    request.headers().clear();
+  }
+
   /** The body has not come in time. */
   void tooSlow() {
     fail(

@@ -149,8 +149,8 @@ final class WaitingBench implements AutoCloseable {
   }
 
   /**
-   * A burst of requests that end at once, so that what is made once, such as the producer's buffers,
-   * is there before.
+   * A burst of requests that end at once, so that what is made once, such as the producer's
+   * buffers, is there before.
    */
   private void warm(int port, String path, int connections) throws IOException {
     try (Crowd crowd = Crowd.connect(port, connections)) {
