@@ -80,7 +80,11 @@ final class ProducerSession {
     breakers = Map.copyOf(after);
   }
 
-  /** Whether the producer knows where the topic's partitions are; if not, it begins to ask. */
+  /**
+   * Whether the producer knows where the topic's partitions are; if not, it begins to ask.
+   *
+   * @throws IllegalStateException if it is closed
+   */
   boolean knows(String topic) {
     try {
       var unused = producer.partitionsFor(topic);
@@ -94,8 +98,8 @@ final class ProducerSession {
    * Sends one record to the partition, or refuses; never waits.
    *
    * @param record asked for only if it will be sent
-   * @param whenDone called exactly once, without the producer's thread being left in a lurch if it
-   *     fails: with {@code Refused} before this method returns, otherwise mostly on that thread
+   * @param whenDone called exactly once: with {@code Refused} before this method returns, otherwise
+   *     mostly on the producer's thread
    */
   void send(
       String topic,
@@ -138,18 +142,27 @@ final class ProducerSession {
     send.returned();
   }
 
-  /** Whether any of these topics' partitions would take a record now. */
+  /** Whether a record for one of these topics, in one partition at least, would be sent now. */
   boolean accepts(Iterable<String> topics) {
     Map<String, List<PartitionBreaker>> served = breakers;
     long now = nanoTime.getAsLong();
     for (String topic : topics) {
-      for (PartitionBreaker breaker : served.getOrDefault(topic, List.of())) {
-        if (breaker.wouldAdmit(now)) {
-          return true;
-        }
+      if (served.getOrDefault(topic, List.of()).stream()
+              .anyMatch(breaker -> breaker.wouldAdmit(now))
+          && knowsNow(topic)) {
+        return true;
       }
     }
     return false;
+  }
+
+  /** A producer that has lost all its brokers forgets what it knew, and asks for it anew. */
+  private boolean knowsNow(String topic) {
+    try {
+      return knows(topic);
+    } catch (IllegalStateException closed) {
+      return false;
+    }
   }
 
   /** Whether a record is outstanding for longer than that: the producer has broken its word. */

@@ -54,8 +54,8 @@ public final class RequestLog implements AutoCloseable {
   private final LongSupplier nanoTime;
   private final Semaphore cancelling = new Semaphore(MAX_CANCELLING);
 
-  /** Guarded by this. */
-  private ProducerKeeper.Topics topics;
+  /** Those of the configuration; changed by {@link #update} only. */
+  private volatile ProducerKeeper.Topics topics;
 
   private RequestLog(ProducerKeeper producer, ProducerKeeper.Topics topics, LongSupplier nanoTime) {
     this.producer = producer;
@@ -223,16 +223,13 @@ public final class RequestLog implements AutoCloseable {
 
   /**
    * Whether a request that comes now would be handed to Kafka, in one partition at least. False
-   * while there is no producer, and while every partition's breaker refuses: not when one of them
-   * would let a probe through, since without requests there are no probes.
+   * while there is no producer or it knows no broker, and while every partition's breaker refuses:
+   * but not when one would let a probe through, since without requests nothing would be probed.
+   * Never blocks.
    */
   public boolean isAccepting() {
     ProducerSession session = producer.current();
-    return session != null && session.accepts(requestTopics());
-  }
-
-  private synchronized List<String> requestTopics() {
-    return topics.required();
+    return session != null && session.accepts(topics.required());
   }
 
   /** Sends what is buffered, waits for it 10 s at most, and closes. */

@@ -18,10 +18,16 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -45,15 +51,19 @@ class RequestLogIT {
     config = config(kafka, kafka.uniqueName("orders"));
     service = config.services().values().iterator().next();
     Topics.ensure(config);
+    start(Duration.ofSeconds(30), () -> new KafkaProducer<>(KafkaSettings.producer(config)));
+  }
+
+  private void start(Duration longestDelivery, Supplier<Producer<byte[], byte[]>> producer) {
     log =
         RequestLog.start(
             config,
             () -> {
-              Producer<byte[], byte[]> made = new KafkaProducer<>(KafkaSettings.producer(config));
+              Producer<byte[], byte[]> made = producer.get();
               producers.add(made);
               return made;
             },
-            Duration.ofSeconds(30),
+            longestDelivery,
             System::nanoTime);
   }
 
@@ -128,6 +138,39 @@ class RequestLogIT {
           }
         });
     return request.id();
+  }
+
+  @Test
+  void aProducerWhoseThreadHasDiedIsReplaced() {
+    log.close();
+    AtomicBoolean deadly = new AtomicBoolean(true);
+    start(
+        Duration.ofSeconds(1),
+        () ->
+            new KafkaProducer<>(KafkaSettings.producer(config)) {
+              @Override
+              public Future<RecordMetadata> send(
+                  ProducerRecord<byte[], byte[]> record, Callback callback) {
+                return super.send(
+                    record,
+                    (metadata, exception) -> {
+                      if (deadly.getAndSet(false)) {
+                        throw new LinkageError("meant to end the producer's thread");
+                      }
+                      callback.onCompletion(metadata, exception);
+                    });
+              }
+            });
+    Map<RequestId, Append> told = new ConcurrentHashMap<>();
+    RequestId deadliest = append(told, new AtomicInteger());
+    Awaitility.await().atMost(LIMIT).until(() -> !deadly.get());
+
+    Awaitility.await().atMost(LIMIT).until(() -> producers.size() == 3 && log.isAccepting());
+    RequestId next = append(told, new AtomicInteger());
+    Awaitility.await().atMost(LIMIT).until(() -> told.containsKey(next));
+
+    assertThat(told.get(next)).isInstanceOf(Append.Acknowledged.class);
+    assertThat(told).as("its thread is dead, so it can't be told").doesNotContainKey(deadliest);
   }
 
   @Test
