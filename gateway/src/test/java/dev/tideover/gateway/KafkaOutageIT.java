@@ -160,6 +160,89 @@ class KafkaOutageIT {
     assertTruthful(sent, topic);
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void soonEveryAnswerIsADefiniteNoAndSoonAfterwardsEachIsAYesAgain(Outage outage)
+      throws Exception {
+    Course course = course(outage, "", Duration.ofSeconds(3));
+
+    assertThat(course.duringOutage())
+        .hasSizeGreaterThan(100)
+        .allSatisfy(
+            each -> {
+              assertThat(each.status()).isEqualTo(503);
+              assertThat(each.code()).isEqualTo("unavailable");
+              assertThat(each.retryAfter()).matches("[1-9][0-9]?");
+              assertThat(each.took()).isLessThan(Duration.ofSeconds(1));
+            });
+    assertThat(course.afterwards()).allSatisfy(each -> assertThat(each.status()).isIn(200, 202));
+    assertTruthful(course.sent, course.topic);
+  }
+
+  /** So long that the producer gives up all it had: then single requests must try the ground. */
+  @ParameterizedTest
+  @EnumSource
+  void anOutageThatOutlastsAllRequestsIsAnsweredAndOvercomeLikeAShortOne(Outage outage)
+      throws Exception {
+    Course course =
+        course(
+            outage, "request.timeout.ms: 1000, delivery.timeout.ms: 2000", Duration.ofSeconds(8));
+
+    List<Traffic.Sent> during = course.duringOutage();
+    assertThat(during).extracting(Traffic.Sent::status).isSubsetOf(503, 504);
+    assertThat(during)
+        .filteredOn(each -> each.status() == 504)
+        .as("the probes among %s", during.size())
+        .hasSizeLessThanOrEqualTo(TestGateway.PARTITIONS * 2 * 8);
+    assertThat(course.afterwards()).allSatisfy(each -> assertThat(each.status()).isIn(200, 202));
+    assertTruthful(course.sent, course.topic);
+  }
+
+  /** What clients were told before, during and after an outage, with the times of its ends. */
+  private record Course(
+      List<Traffic.Sent> sent, String topic, long begun, long ending, long ended) {
+
+    /** Those that came when it had lasted for two and a half seconds. */
+    List<Traffic.Sent> duringOutage() {
+      return between(begun + Duration.ofMillis(2_500).toNanos(), ending);
+    }
+
+    /** Those that came when it had been over for five seconds. */
+    List<Traffic.Sent> afterwards() {
+      return between(ended + Duration.ofSeconds(5).toNanos(), ended + LIMIT.toNanos());
+    }
+
+    private List<Traffic.Sent> between(long from, long to) {
+      return sent.stream().filter(each -> each.isBetween(from, to)).toList();
+    }
+  }
+
+  /** So many clients that each partition has a request at any time. */
+  private static Course course(Outage outage, String properties, Duration lasts) throws Exception {
+    try (TestGateway gateway = gateway(properties, "path: /**, wait: 1s");
+        RawService service = service(gateway)) {
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
+      try (EventLoopWatch watch = EventLoopWatch.begin()) {
+        Traffic traffic = Traffic.start(gateway.port(), "/echo", 32, 0);
+        await().atMost(LIMIT).until(() -> traffic.count(200) > 500);
+        outage.begin(broker);
+        long begun = System.nanoTime();
+        await()
+            .atMost(LIMIT)
+            .until(() -> traffic.countSince(begun + lasts.toNanos(), 503, 504) > 100);
+        long ending = System.nanoTime();
+        outage.end(broker);
+        long ended = System.nanoTime();
+        long well = ended + Duration.ofSeconds(5).toNanos();
+        await().atMost(LIMIT).until(() -> traffic.countSince(well, 200, 202, 503, 504) > 200);
+        List<Traffic.Sent> sent = traffic.stop();
+        watch.assertNoneBlocked();
+        return new Course(sent, gateway.requests(), begun, ending, ended);
+      }
+    }
+  }
+
   @Test
   void aFullBufferIsADefiniteNo() throws Exception {
     List<Traffic.Sent> sent;

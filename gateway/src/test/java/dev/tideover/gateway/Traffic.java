@@ -17,8 +17,26 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class Traffic {
 
-  /** What became of one request; status 0 where the connection broke. */
-  record Sent(String body, int status, String outcome, Duration took) {}
+  /**
+   * What became of one request; status 0 where the connection broke.
+   *
+   * @param at when it was sent, by {@code System.nanoTime()}
+   * @param code of the problem document; empty where the answer is none
+   * @param retryAfter empty where there is none
+   */
+  record Sent(
+      String body,
+      int status,
+      String outcome,
+      Duration took,
+      long at,
+      String code,
+      String retryAfter) {
+
+    boolean isBetween(long from, long to) {
+      return at - from >= 0 && at - to < 0;
+    }
+  }
 
   private static final AtomicInteger NAMES = new AtomicInteger();
 
@@ -60,7 +78,7 @@ final class Traffic {
         }
       } catch (IOException e) {
         // Written down by send; or no connection could be made, which is the same.
-        sent.add(new Sent("", 0, e.toString(), Duration.ZERO));
+        sent.add(new Sent("", 0, e.toString(), Duration.ZERO, System.nanoTime(), "", ""));
         return;
       }
     }
@@ -72,7 +90,18 @@ final class Traffic {
     RawHttp.Response response =
         http.exchange("POST", path, (body + " ".repeat(padding)).getBytes(UTF_8));
     Duration took = Duration.ofNanos(System.nanoTime() - start);
-    sent.add(new Sent(body, response.status(), response.outcome(), took));
+    boolean problem =
+        response.all("Content-Type").stream()
+            .anyMatch(type -> type.startsWith("application/problem+json"));
+    sent.add(
+        new Sent(
+            body,
+            response.status(),
+            response.outcome(),
+            took,
+            start,
+            problem ? response.json().path("code").asText() : "",
+            String.join(",", response.all("Retry-After"))));
   }
 
   int count(int... statuses) {
@@ -80,6 +109,17 @@ final class Traffic {
     for (Sent each : sent) {
       for (int status : statuses) {
         count += each.status() == status ? 1 : 0;
+      }
+    }
+    return count;
+  }
+
+  /** How many of those that were sent since then got this status. */
+  int countSince(long nanoTime, int... statuses) {
+    int count = 0;
+    for (Sent each : sent) {
+      for (int status : statuses) {
+        count += each.at() - nanoTime >= 0 && each.status() == status ? 1 : 0;
       }
     }
     return count;

@@ -10,6 +10,7 @@ import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -48,13 +49,25 @@ final class KafkaSettings {
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 0);
     // So the metadata must stay: by default a topic idle for five minutes is forgotten.
     settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, Duration.ofDays(365).toMillis());
-    long largest =
-        config.services().values().stream()
-            .mapToLong(GatewayConfig.Service::maxBody)
-            .max()
-            .orElse(0);
-    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, (int) (largest + ENVELOPE_BYTES));
+    // The routes have their own limits, which may change while it runs; this is above them all.
+    settings.put(
+        ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+        (int) (GatewayConfig.Route.MAX_BODY + ENVELOPE_BYTES));
     return settings;
+  }
+
+  /**
+   * How long a producer with these settings may keep a record before it tells what became of it: it
+   * looks at what is due only between its requests, each of which may last until its timeout.
+   */
+  static Duration longestDelivery(Map<String, Object> settings) {
+    return Duration.ofMillis(number(settings, ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG))
+        .plusMillis(number(settings, ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG))
+        .plusSeconds(10);
+  }
+
+  private static int number(Map<String, Object> settings, String name) {
+    return (Integer) ConfigDef.parseType(name, settings.get(name), ConfigDef.Type.INT);
   }
 
   static Map<String, Object> consumer(GatewayConfig config, String purpose) {

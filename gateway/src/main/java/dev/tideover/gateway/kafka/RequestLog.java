@@ -1,37 +1,66 @@
 package dev.tideover.gateway.kafka;
 
 import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.Partitions;
 import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
 import java.time.Duration;
-import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.apache.kafka.clients.producer.Callback;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Appends requests to their topics. Owns the one idempotent producer. Safe for any thread.
+ * Appends requests to their topics, and cancellations to those where the services hear of them.
+ * Safe for any thread.
  *
  * <p>{@link #append} never waits, so it may be called on an event loop: the producer is told to
  * block for no time ({@code max.block.ms=0}). What {@code KafkaProducer.send} can wait for, a
  * topic's metadata and room in its buffer, then fails inside the call, before the record entered
- * the accumulator. That, and only that, is {@link Append.Refused}. From the moment it is in the
+ * the accumulator. That, and what was turned away before the producer by a {@link PartitionBreaker}
+ * or because there is none, is {@link Append.Refused}. From the moment a record is in the
  * accumulator any error leaves open whether it was written, {@link Append.Unknown}.
  */
 public final class RequestLog implements AutoCloseable {
 
   private static final Duration METADATA_LIMIT = Duration.ofSeconds(15);
+  private static final Duration RETRY_AFTER = Duration.ofSeconds(1);
 
-  private final Producer<byte[], byte[]> producer;
+  private static final Append.Refused NO_PRODUCER =
+      new Append.Refused("the Kafka producer has failed and is being replaced", RETRY_AFTER);
 
-  RequestLog(Producer<byte[], byte[]> producer) {
+  private static final Append.Refused CLOSED =
+      new Append.Refused("the gateway is stopping", RETRY_AFTER);
+
+  private static final int MAX_CANCELLING = 1_000;
+  private static final Duration CANCEL_LIMIT = Duration.ofSeconds(5);
+  private static final Executor SOON =
+      CompletableFuture.delayedExecutor(100, TimeUnit.MILLISECONDS, Runnable::run);
+
+  private final ProducerKeeper producer;
+  private final LongSupplier nanoTime;
+  private final Semaphore cancelling = new Semaphore(MAX_CANCELLING);
+
+  /** Those of the configuration; changed by {@link #update} only. */
+  private volatile ProducerKeeper.Topics topics;
+
+  private RequestLog(ProducerKeeper producer, ProducerKeeper.Topics topics, LongSupplier nanoTime) {
     this.producer = producer;
+    this.topics = topics;
+    this.nanoTime = nanoTime;
   }
 
   /**
@@ -40,64 +69,167 @@ public final class RequestLog implements AutoCloseable {
    * @throws KafkaUnavailableException if it doesn't get to know them
    */
   public static RequestLog start(GatewayConfig config) {
-    RequestLog log =
-        new RequestLog(
-            KafkaSettings.client(() -> new KafkaProducer<>(KafkaSettings.producer(config))));
-    try {
-      log.learn(
-          config.services().values().stream().map(GatewayConfig.Service::requestTopic).toList());
-      return log;
-    } catch (RuntimeException e) {
-      log.close();
-      throw e;
-    }
+    Map<String, Object> settings = KafkaSettings.producer(config);
+    return start(
+        config,
+        () -> KafkaSettings.client(() -> new KafkaProducer<>(settings)),
+        KafkaSettings.client(() -> KafkaSettings.longestDelivery(settings)),
+        System::nanoTime);
   }
 
-  private void learn(Collection<String> topics) {
-    long start = System.nanoTime();
-    for (String topic : topics) {
-      while (true) {
-        try {
-          producer.partitionsFor(topic);
-          break;
-        } catch (KafkaException e) {
-          if (System.nanoTime() - start > METADATA_LIMIT.toNanos()) {
-            throw new KafkaUnavailableException(
-                "topic " + topic + ": no broker told its partitions within 15 s", e);
-          }
-          pauseBriefly();
-        }
-      }
-    }
+  /** The same with producers of a test's own. */
+  static RequestLog start(
+      GatewayConfig config,
+      Supplier<Producer<byte[], byte[]>> producers,
+      Duration longestDelivery,
+      LongSupplier nanoTime) {
+    ProducerKeeper.Topics topics = topics(config);
+    return new RequestLog(
+        ProducerKeeper.start(producers, topics, longestDelivery, METADATA_LIMIT, nanoTime),
+        topics,
+        nanoTime);
   }
 
-  /** The call above asked for the metadata; nothing tells when they have come. */
-  private static void pauseBriefly() {
-    try {
-      TimeUnit.MILLISECONDS.sleep(5);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new KafkaUnavailableException("interrupted while starting", e);
+  private static ProducerKeeper.Topics topics(GatewayConfig config) {
+    Map<String, Integer> partitions = new HashMap<>();
+    for (GatewayConfig.Service service : config.services().values()) {
+      partitions.put(service.requestTopic(), service.topic().partitions());
+      partitions.put(service.ledgerTopic(), service.topic().partitions());
+      partitions.put(service.membersTopic(), 1);
     }
+    // The others are the SDK's. They may be missing, and are asked for when they are written to.
+    List<String> required =
+        config.services().values().stream().map(GatewayConfig.Service::requestTopic).toList();
+    return new ProducerKeeper.Topics(partitions, required);
+  }
+
+  /**
+   * Takes requests for the services of this configuration from now on, and still for those of the
+   * one before, since requests that came in under that may be under way. Of the rest of the
+   * configuration nothing is used. Blocks until the producer knows the new topics, 15 s at most.
+   *
+   * @throws KafkaUnavailableException if it doesn't get to know them; then nothing has changed
+   */
+  public synchronized void update(GatewayConfig config) {
+    ProducerKeeper.Topics next = topics(config);
+    Map<String, Integer> both = new HashMap<>(topics.partitions());
+    both.putAll(next.partitions());
+    producer.serve(new ProducerKeeper.Topics(both, next.required()), METADATA_LIMIT);
+    topics = next;
   }
 
   /**
    * Appends a request to the partition of its key.
    *
    * @param whenDone called exactly once: with {@code Refused} before this method returns, otherwise
-   *     on the producer's thread, where it must not wait
+   *     mostly on the producer's thread, where it must not wait. One exception: if that thread has
+   *     died, what it had is never told
    */
   public void append(
       RequestEnvelope request, String topic, int partitions, Consumer<Append> whenDone) {
     int partition = Partitions.of(request.recordKey(), partitions);
-    Send send = new Send(whenDone);
-    try {
-      var unused = producer.send(RequestCodec.encode(request, topic, partition), send);
-    } catch (KafkaException | IllegalStateException e) {
-      // Thrown by send itself: closed, or fenced by an earlier fatal error. Nothing entered.
-      send.refuse(e);
+    send(topic, partition, () -> RequestCodec.encode(request, topic, partition), whenDone);
+  }
+
+  private void send(
+      String topic,
+      int partition,
+      Supplier<ProducerRecord<byte[], byte[]>> record,
+      Consumer<Append> whenDone) {
+    ProducerSession session = producer.current();
+    if (session == null) {
+      whenDone.accept(producer.isClosed() ? CLOSED : NO_PRODUCER);
+    } else {
+      session.send(topic, partition, record, whenDone);
     }
-    send.returned();
+  }
+
+  /**
+   * Writes a cancellation into the service's ledger and then, for the instances that run, into its
+   * members topic. Writing it again does no harm. Never blocks.
+   *
+   * @return done, mostly on the producer's thread, when both are durable; fails with a {@link
+   *     KafkaUnavailableException} that says how far it came
+   */
+  public CompletionStage<@Nullable Void> cancel(
+      GatewayConfig.Service service, Cancellation cancellation) {
+    CompletableFuture<@Nullable Void> done = new CompletableFuture<>();
+    if (!cancelling.tryAcquire()) {
+      done.completeExceptionally(
+          new KafkaUnavailableException(
+              MAX_CANCELLING + " cancellations are under way already; try again in a second",
+              null));
+      return done;
+    }
+    long deadline = nanoTime.getAsLong() + CANCEL_LIMIT.toNanos();
+    write(
+        service.ledgerTopic(),
+        cancellation.partition(),
+        cancellation::toLedger,
+        deadline,
+        problem -> end(done, "the cancellation " + problem),
+        () ->
+            write(
+                service.membersTopic(),
+                0,
+                cancellation::toMembers,
+                deadline,
+                problem ->
+                    end(
+                        done,
+                        "the cancellation is stored, so it holds when another instance takes the"
+                            + " partition over; but the notice to those that run now "
+                            + problem),
+                () -> end(done, null)));
+    return done;
+  }
+
+  private void end(CompletableFuture<@Nullable Void> done, @Nullable String problem) {
+    cancelling.release();
+    if (problem == null) {
+      done.complete(null);
+    } else {
+      done.completeExceptionally(new KafkaUnavailableException(problem + "; try again", null));
+    }
+  }
+
+  /** One record; tried again while nothing of it entered the producer and there is time. */
+  private void write(
+      String topic,
+      int partition,
+      Function<String, ProducerRecord<byte[], byte[]>> record,
+      long deadline,
+      Consumer<String> whenFailed,
+      Runnable whenDone) {
+    send(
+        topic,
+        partition,
+        () -> record.apply(topic),
+        result -> {
+          if (result instanceof Append.Acknowledged) {
+            whenDone.run();
+          } else if (result instanceof Append.Unknown unknown) {
+            whenFailed.accept(
+                "was sent to " + topic + " and not acknowledged (" + unknown.reason() + ")");
+          } else if (result instanceof Append.Refused refused) {
+            if (producer.isClosed() || nanoTime.getAsLong() - deadline >= 0) {
+              whenFailed.accept("can't be written to " + topic + " (" + refused.reason() + ")");
+            } else {
+              SOON.execute(() -> write(topic, partition, record, deadline, whenFailed, whenDone));
+            }
+          }
+        });
+  }
+
+  /**
+   * Whether a request that comes now would be handed to Kafka, in one partition at least. False
+   * while there is no producer or it knows no broker, and while every partition's breaker refuses:
+   * but not when one would let a probe through, since without requests nothing would be probed.
+   * Never blocks.
+   */
+  public boolean isAccepting() {
+    ProducerSession session = producer.current();
+    return session != null && session.accepts(topics.required());
   }
 
   /** Stub. */
@@ -110,48 +242,6 @@ public final class RequestLog implements AutoCloseable {
   /** Sends what is buffered, waits for it 10 s at most, and closes. */
   @Override
   public void close() {
-    producer.close(Duration.ofSeconds(10));
-  }
-
-  /** One send; tells a failure inside the call from one after it. */
-  private static final class Send implements Callback {
-
-    private final Consumer<Append> whenDone;
-    private final Thread caller = Thread.currentThread();
-
-    /** Written and read by the caller's thread only; the producer's thread fails the first test. */
-    private boolean inside = true;
-
-    private boolean refused;
-
-    Send(Consumer<Append> whenDone) {
-      this.whenDone = whenDone;
-    }
-
-    @Override
-    public void onCompletion(@Nullable RecordMetadata metadata, @Nullable Exception exception) {
-      if (exception == null && metadata != null) {
-        whenDone.accept(new Append.Acknowledged(metadata.partition(), metadata.offset()));
-      } else if (Thread.currentThread() == caller && inside) {
-        refuse(exception);
-      } else {
-        whenDone.accept(new Append.Unknown(text(exception)));
-      }
-    }
-
-    void refuse(@Nullable Exception exception) {
-      if (!refused) {
-        refused = true;
-        whenDone.accept(new Append.Refused(text(exception)));
-      }
-    }
-
-    void returned() {
-      inside = false;
-    }
-
-    private static @Nullable String text(@Nullable Exception exception) {
-      return exception == null ? null : exception.getMessage();
-    }
+    producer.close();
   }
 }

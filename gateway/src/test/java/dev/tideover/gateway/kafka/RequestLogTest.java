@@ -3,12 +3,7 @@ package dev.tideover.gateway.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.tideover.wire.Fingerprint;
-import dev.tideover.wire.HttpFields;
-import dev.tideover.wire.ReplyAddress;
-import dev.tideover.wire.RequestEnvelope;
-import dev.tideover.wire.RequestId;
-import java.time.Instant;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -19,27 +14,20 @@ import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
-import org.apache.kafka.common.Cluster;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.Node;
-import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.TimeoutException;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
 
-class RequestLogTest {
-
-  private static final String TOPIC = "orders.requests";
-  private static final int PARTITIONS = 4;
-
-  private final List<Append> results = new CopyOnWriteArrayList<>();
+class RequestLogTest extends RequestLogFixture {
 
   @Test
   void acknowledgedOnceAndOnlyWhenKafkaSaysSo() {
     MockProducer<byte[], byte[]> producer = producer(false);
-    RequestLog log = new RequestLog(producer);
+    RequestLog log = start(producer);
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
     assertThat(results).isEmpty();
     producer.completeNext();
 
@@ -52,9 +40,9 @@ class RequestLogTest {
   @Test
   void anErrorAfterTheSendLeavesTheOutcomeOpen() {
     MockProducer<byte[], byte[]> producer = producer(false);
-    RequestLog log = new RequestLog(producer);
+    RequestLog log = start(producer);
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
     producer.errorNext(new TimeoutException("Expiring 1 record(s)"));
 
     assertThat(results).containsExactly(new Append.Unknown("Expiring 1 record(s)"));
@@ -64,7 +52,7 @@ class RequestLogTest {
   void anErrorOnTheProducersThreadLeavesTheOutcomeOpenAlsoDuringTheSend() throws Exception {
     // The accumulator has the record; the sender fails it before send() has returned.
     RequestLog log =
-        new RequestLog(
+        start(
             new OverriddenProducer() {
               @Override
               public Future<RecordMetadata> send(
@@ -82,7 +70,7 @@ class RequestLogTest {
               }
             });
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
 
     assertThat(results).containsExactly(new Append.Unknown("closed forcefully"));
   }
@@ -97,42 +85,64 @@ class RequestLogTest {
     refusedBecause(new BufferExhaustedException("Failed to allocate 16384 bytes"));
   }
 
-  /** KafkaProducer tells of an ApiException by the callback, within send. */
   private void refusedBecause(RuntimeException reason) {
+    append(start(failingWithin(reason)), "key");
+
+    assertThat(results)
+        .containsExactly(new Append.Refused(reason.getMessage(), Duration.ofSeconds(1)));
+  }
+
+  /** The real one looks at its state only when the record is in the accumulator already. */
+  @Test
+  void aThrowingSendLeavesTheOutcomeOpenAndIsToldOnce() {
+    List<Callback> entered = new CopyOnWriteArrayList<>();
     RequestLog log =
-        new RequestLog(
+        start(
             new OverriddenProducer() {
               @Override
               public Future<RecordMetadata> send(
                   ProducerRecord<byte[], byte[]> record, Callback callback) {
-                callback.onCompletion(
-                    new RecordMetadata(
-                        new org.apache.kafka.common.TopicPartition(TOPIC, -1), -1, -1, -1, -1, -1),
-                    reason);
-                return java.util.concurrent.CompletableFuture.failedFuture(reason);
+                entered.add(callback);
+                throw new KafkaException("in an error state");
               }
             });
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
+    entered.get(0).onCompletion(null, new KafkaException("aborted"));
 
-    assertThat(results).containsExactly(new Append.Refused(reason.getMessage()));
+    assertThat(results).containsExactly(new Append.Unknown("in an error state"));
+  }
+
+  /** Of these send tells by the callback, within the call, though the record has entered. */
+  @Test
+  void aFencedProducerLeavesTheOutcomeOpenThoughItTellsWithinTheSend() {
+    append(start(failingWithin(new ProducerFencedException("fenced"))), "key");
+    append(start(failingWithin(new InvalidProducerEpochException("old epoch"))), "key");
+
+    assertThat(results)
+        .containsExactly(new Append.Unknown("fenced"), new Append.Unknown("old epoch"));
   }
 
   @Test
-  void aThrowingSendIsARefusalToldOnce() {
-    MockProducer<byte[], byte[]> producer = producer(true);
-    producer.sendException = new KafkaException("fenced");
-    RequestLog log = new RequestLog(producer);
+  void anExceptionOfWhomItTellsReachesNeitherTheCallerNorTheProducer() {
+    MockProducer<byte[], byte[]> producer = producer(false);
+    RequestLog log = start(producer);
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    log.append(
+        request("key"),
+        TOPIC,
+        PARTITIONS,
+        result -> {
+          throw new AssertionError("meant to be logged as a bug");
+        });
 
-    assertThat(results).containsExactly(new Append.Refused("fenced"));
+    assertThat(producer.completeNext()).isTrue();
   }
 
   @Test
   void aSendThatBothTellsAndThrowsIsToldOnce() {
     RequestLog log =
-        new RequestLog(
+        start(
             new OverriddenProducer() {
               @Override
               public Future<RecordMetadata> send(
@@ -143,17 +153,17 @@ class RequestLogTest {
               }
             });
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
 
-    assertThat(results).containsExactly(new Append.Refused("both"));
+    assertThat(results).containsExactly(new Append.Refused("both", Duration.ofSeconds(1)));
   }
 
   @Test
   void afterTheCloseEverythingIsRefused() {
-    RequestLog log = new RequestLog(producer(true));
+    RequestLog log = start(producer(true));
     log.close();
 
-    log.append(request("key"), TOPIC, PARTITIONS, results::add);
+    append(log, "key");
 
     assertThat(results).singleElement().isInstanceOf(Append.Refused.class);
   }
@@ -161,7 +171,7 @@ class RequestLogTest {
   @Test
   void aKeysPartitionIsThatOfKafkasDefaultPartitioner() {
     MockProducer<byte[], byte[]> producer = producer(true);
-    RequestLog log = new RequestLog(producer);
+    RequestLog log = start(producer);
     String[] keys = {"", "a", "key", "ä日𝄞", "/orders/7", "42"};
     for (String key : keys) {
       log.append(request(key), TOPIC, PARTITIONS, results::add);
@@ -178,7 +188,7 @@ class RequestLogTest {
   @Test
   void appendsFromSeveralThreadsEachGetOneResult() throws Exception {
     MockProducer<byte[], byte[]> producer = producer(true);
-    RequestLog log = new RequestLog(producer);
+    RequestLog log = start(producer);
     CountDownLatch done = new CountDownLatch(4);
     for (int t = 0; t < 4; t++) {
       new Thread(
@@ -193,42 +203,5 @@ class RequestLogTest {
 
     assertThat(done.await(30, TimeUnit.SECONDS)).isTrue();
     assertThat(results).hasSize(1_000).allMatch(Append.Acknowledged.class::isInstance);
-  }
-
-  private static MockProducer<byte[], byte[]> producer(boolean autoComplete) {
-    Node node = new Node(0, "localhost", 1);
-    Node[] nodes = {node};
-    List<PartitionInfo> partitions =
-        java.util.stream.IntStream.range(0, PARTITIONS)
-            .mapToObj(partition -> new PartitionInfo(TOPIC, partition, node, nodes, nodes))
-            .toList();
-    Cluster cluster =
-        new Cluster("c", List.of(node), partitions, java.util.Set.of(), java.util.Set.of());
-    return new MockProducer<>(
-        cluster, autoComplete, null, new ByteArraySerializer(), new ByteArraySerializer());
-  }
-
-  /** A producer one of whose methods a test replaces. */
-  private static class OverriddenProducer extends MockProducer<byte[], byte[]> {
-    OverriddenProducer() {
-      super(true, null, new ByteArraySerializer(), new ByteArraySerializer());
-    }
-  }
-
-  private static RequestEnvelope request(String key) {
-    return new RequestEnvelope(
-        RequestId.random(),
-        new ReplyAddress("replies", 0),
-        Instant.EPOCH,
-        null,
-        false,
-        new Fingerprint(1, 2),
-        key,
-        "POST",
-        "/",
-        "http",
-        "localhost",
-        HttpFields.EMPTY,
-        "body".getBytes(UTF_8));
   }
 }
