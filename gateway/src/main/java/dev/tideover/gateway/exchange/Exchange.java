@@ -228,7 +228,9 @@ public final class Exchange {
           new Waiter.Ending.With(
               new Answer.Rejected(
                   Answer.Reason.UNAVAILABLE,
-                  "Nothing of the request was stored; it is safe to send it again.")));
+                  "Nothing of the request was stored; it is safe to send it again.",
+                  Set.of(),
+                  refused.retryAfter())));
     } else if (result instanceof Append.Unknown unknown) {
       shared.problems.add(unknown);
       shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));

@@ -232,13 +232,6 @@ public final class RequestLog implements AutoCloseable {
     return session != null && session.accepts(topics.required());
   }
 
-  /** Stub. */
-  public java.util.concurrent.CompletionStage<@Nullable Void> cancel(
-      dev.tideover.gateway.config.GatewayConfig.Service service,
-      dev.tideover.wire.Cancellation cancellation) {
-    return java.util.concurrent.CompletableFuture.completedFuture(null);
-  }
-
   /** Sends what is buffered, waits for it 10 s at most, and closes. */
   @Override
   public void close() {
