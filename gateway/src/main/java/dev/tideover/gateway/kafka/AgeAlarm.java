@@ -81,7 +81,9 @@ final class AgeAlarm {
     String advice =
         " Start instances of the service, or more of them (consumer group "
             + service
-            + "); where that takes longer, raise retention.ms of the topic "
+            + "); where that takes longer, raise services."
+            + service
+            + ".topic.retention and retention.ms of the topic "
             + service
             + ".requests (docs/backlog.md)";
     if (tooOld) {

@@ -149,7 +149,7 @@ public final class Backlog implements AutoCloseable {
         position,
         Double.isNaN(seconds)
             ? null
-            : Duration.ofMillis((long) (1_000 * Math.min(seconds, MAX_ETA_SECONDS))));
+            : Duration.ofMillis(Math.round(1_000 * Math.min(seconds, MAX_ETA_SECONDS))));
   }
 
   /** How often the request at this offset has failed, as far as is known; 0 if it hasn't. */

@@ -26,6 +26,7 @@ import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
@@ -63,12 +64,23 @@ public final class RequestSearch implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofSeconds(5);
   private static final Duration TURN = Duration.ofMillis(200);
 
+  private static final String LATE = "its log could not be read in time";
+
   private record Question(
       TopicPartition partition,
       RequestId id,
       long acceptedAt,
       long deadline,
       CompletableFuture<OptionalLong> answer) {
+
+    boolean isExpired() {
+      return deadline - System.nanoTime() <= 0;
+    }
+
+    /** The time that is left for its answer. */
+    Duration left() {
+      return Duration.ofNanos(Math.max(1, deadline - System.nanoTime()));
+    }
 
     void fail(String problem, @Nullable Throwable cause) {
       answer.completeExceptionally(
@@ -214,6 +226,14 @@ public final class RequestSearch implements AutoCloseable {
     } catch (WakeupException | InterruptException e) {
       together.forEach(question -> question.fail("the gateway is shutting down", e));
       throw e;
+    } catch (TimeoutException e) {
+      // Only the time of the one asked first was waited for.
+      together.forEach(
+          question -> {
+            if (question.isExpired() || !questions.offer(question)) {
+              question.fail(LATE, e);
+            }
+          });
     } catch (RuntimeException e) {
       if (e instanceof AuthorizationException && !saidDenied) {
         saidDenied = true;
@@ -231,36 +251,35 @@ public final class RequestSearch implements AutoCloseable {
     Map<RequestId, List<Question>> left = new HashMap<>();
     long earliest = Long.MAX_VALUE;
     long latest = Long.MIN_VALUE;
-    long deadline = Long.MIN_VALUE;
     long from = Long.MAX_VALUE;
+    Question first = null;
     for (Question question : together) {
       Long known = remembered(partition, question.id());
       if (known != null && known >= 0) {
         question.answer().complete(OptionalLong.of(known));
-        continue;
+      } else if (question.isExpired()) {
+        question.fail(LATE, null);
+      } else {
+        left.computeIfAbsent(question.id(), id -> new ArrayList<>()).add(question);
+        first = first == null ? question : first;
+        earliest = Math.min(earliest, question.acceptedAt());
+        latest = Math.max(latest, question.acceptedAt());
+        from = Math.min(from, known == null ? 0 : ~known);
       }
-      left.computeIfAbsent(question.id(), id -> new ArrayList<>()).add(question);
-      earliest = Math.min(earliest, question.acceptedAt());
-      latest = Math.max(latest, question.acceptedAt());
-      from = Math.min(from, known == null ? 0 : ~known);
-      deadline =
-          deadline == Long.MIN_VALUE || question.deadline() - deadline > 0
-              ? question.deadline()
-              : deadline;
     }
-    if (left.isEmpty()) {
+    if (first == null) {
       return;
     }
     // The end comes first: what is found to be in front of it was there when it was asked.
-    Long end = consumer.endOffsets(List.of(partition), left(deadline)).get(partition);
-    Long begin = offsetFor(partition, earliest - BEFORE_MILLIS, deadline);
-    Long bound = offsetFor(partition, latest + AFTER_MILLIS, deadline);
+    Long end = consumer.endOffsets(List.of(partition), first.left()).get(partition);
+    Long begin = offsetFor(partition, earliest - BEFORE_MILLIS, first);
+    Long bound = offsetFor(partition, latest + AFTER_MILLIS, first);
     if (end == null) {
-      throw new KafkaUnavailableException("no broker told where the log ends", null);
+      throw new TimeoutException("no broker told where the log ends");
     }
     long to = bound == null ? end : Math.min(bound, end);
     if (begin != null) {
-      read(partition, Math.max(begin, from), to, left, deadline);
+      read(partition, Math.max(begin, from), to, left);
     }
     left.forEach(
         (id, asked) -> {
@@ -270,30 +289,17 @@ public final class RequestSearch implements AutoCloseable {
   }
 
   /** The first offset whose record isn't older; null if there is none. */
-  private @Nullable Long offsetFor(TopicPartition partition, long millis, long deadline) {
+  private @Nullable Long offsetFor(TopicPartition partition, long millis, Question first) {
     OffsetAndTimestamp found =
         consumer
-            .offsetsForTimes(Map.of(partition, Math.max(0, millis)), left(deadline))
+            .offsetsForTimes(Map.of(partition, Math.max(0, millis)), first.left())
             .get(partition);
     return found == null ? null : found.offset();
   }
 
-  private Duration left(long deadline) {
-    long left = deadline - System.nanoTime();
-    if (left <= 0 || closing) {
-      throw new KafkaUnavailableException(
-          closing ? "the gateway is shutting down" : "its log could not be read in time", null);
-    }
-    return Duration.ofNanos(left);
-  }
-
-  /** Reads the records of this span; takes those it finds out of what is left. */
+  /** Reads the records of this span; takes those it finds, and those late, out of what is left. */
   private void read(
-      TopicPartition partition,
-      long from,
-      long to,
-      Map<RequestId, List<Question>> left,
-      long deadline) {
+      TopicPartition partition, long from, long to, Map<RequestId, List<Question>> left) {
     if (from >= to) {
       return;
     }
@@ -302,10 +308,8 @@ public final class RequestSearch implements AutoCloseable {
     try {
       consumer.seek(partition, from);
       // By position, since not every offset has a record.
-      while (!left.isEmpty() && consumer.position(partition, left(deadline)) < to) {
-        Duration turn = left(deadline);
-        for (ConsumerRecord<byte[], byte[]> record :
-            consumer.poll(turn.compareTo(TURN) < 0 ? turn : TURN)) {
+      while (!left.isEmpty() && consumer.position(partition, TURN) < to) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(TURN)) {
           RequestId id = record.offset() < to ? idOf(record) : null;
           List<Question> asked = id == null ? null : left.remove(id);
           if (asked != null && id != null) {
@@ -313,10 +317,24 @@ public final class RequestSearch implements AutoCloseable {
             asked.forEach(question -> question.answer().complete(OptionalLong.of(record.offset())));
           }
         }
+        left.values().removeIf(RequestSearch::failLate);
       }
     } finally {
       consumer.assign(List.of());
     }
+  }
+
+  /** Fails those whose time is over; whether none is left. */
+  private static boolean failLate(List<Question> asked) {
+    asked.removeIf(
+        question -> {
+          boolean late = question.isExpired();
+          if (late) {
+            question.fail(LATE, null);
+          }
+          return late;
+        });
+    return asked.isEmpty();
   }
 
   private static @Nullable RequestId idOf(ConsumerRecord<byte[], byte[]> record) {

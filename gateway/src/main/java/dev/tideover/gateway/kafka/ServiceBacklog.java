@@ -159,13 +159,14 @@ final class ServiceBacklog {
   void denied(String reason) {
     if (!denied) {
       LOG.warn(
-          "Service {}: where its consumer group stands may not be seen: {}. Its requests are taken"
-              + " as before, but clients aren't told how long they may have to wait, and nobody is"
-              + " warned before a backlog outlives its retention. Allow this gateway to describe"
-              + " the group {}",
+          "Service {}: where its queue stands may not be seen: {}. Its requests are taken as before,"
+              + " but clients aren't told how long they may have to wait, and nobody is warned before"
+              + " a backlog outlives its retention. Allow this gateway to describe the group {} and"
+              + " the topic {}",
           name,
           reason,
-          name);
+          name,
+          service.requestTopic());
     }
     denied = true;
     partitions.replaceAll(partition -> new Partition());
