@@ -35,7 +35,26 @@ public final class Backlog implements AutoCloseable {
    * @param position how many requests of its partition are in front of it and not known to be done
    * @param eta when those will be done; null while nothing is drained or it isn't known how fast
    */
-  public record Queue(long position, @Nullable Duration eta) {}
+  public record Queue(long position, @Nullable Duration eta) {
+
+    private static final Duration SOONEST = Duration.ofSeconds(1);
+    private static final Duration LATEST = Duration.ofSeconds(30);
+    private static final Duration UNKNOWN = Duration.ofSeconds(5);
+
+    /**
+     * When it makes sense to ask for the request again: in whole seconds, at its turn, but in 1 s
+     * at the soonest and in 30 s at the latest, since the rate can change; in 5 s where it is not
+     * known when its turn comes.
+     */
+    public Duration retryAfter() {
+      if (eta == null) {
+        return UNKNOWN;
+      }
+      Duration whole = Duration.ofSeconds(eta.plusMillis(999).toSeconds());
+      Duration notTooLate = whole.compareTo(LATEST) > 0 ? LATEST : whole;
+      return notTooLate.compareTo(SOONEST) < 0 ? SOONEST : notTooLate;
+    }
+  }
 
   private static final Logger LOG = LoggerFactory.getLogger(Backlog.class);
 

@@ -57,7 +57,7 @@ final class BacklogProbe implements AutoCloseable {
    * What was answered in time.
    *
    * @param positions only of partitions of which everything is known
-   * @param denied by service, what this gateway may not do
+   * @param denied by service, why Kafka refuses to tell
    * @param byKafka whether anything was answered at all
    */
   record Answer(
