@@ -61,9 +61,6 @@ public final class Backlog implements AutoCloseable {
   private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
   private static final long REACHABLE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
-  /** What was seen longer ago is not told any more. */
-  private static final long STALE_NANOS = TimeUnit.SECONDS.toNanos(30);
-
   private static final long LEDGERS_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final long RETENTIONS_NANOS = TimeUnit.MINUTES.toNanos(1);
 
@@ -193,7 +190,7 @@ public final class Backlog implements AutoCloseable {
 
   private ServiceBacklog.@Nullable View fresh(String service) {
     Snapshot seen = snapshot;
-    return nanos.getAsLong() - seen.nanos() > STALE_NANOS ? null : seen.services().get(service);
+    return nanos.getAsLong() - seen.nanos() > ServiceBacklog.STALE_NANOS ? null : seen.services().get(service);
   }
 
   /**
@@ -212,7 +209,7 @@ public final class Backlog implements AutoCloseable {
 
   private void run() {
     try {
-      while (!stopping.await(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS)) {
+      do {
         try {
           runOnce();
         } catch (WakeupException | InterruptException e) {
@@ -222,7 +219,7 @@ public final class Backlog implements AutoCloseable {
             LOG.error("BUG: a look at the backlog has failed; the next one comes in a second", e);
           }
         }
-      }
+      } while (!stopping.await(LOOK_EVERY.toMillis(), TimeUnit.MILLISECONDS));
     } catch (WakeupException | InterruptException | InterruptedException e) {
       // Only close() does that.
     } finally {
@@ -323,7 +320,7 @@ public final class Backlog implements AutoCloseable {
   private void publish(long now) {
     Map<String, ServiceBacklog.View> views = new HashMap<>();
     Instant instant = time.instant();
-    backlogs.forEach((name, backlog) -> views.put(name, backlog.view(instant)));
+    backlogs.forEach((name, backlog) -> views.put(name, backlog.view(instant, now)));
     snapshot = new Snapshot(now, Map.copyOf(views));
   }
 

@@ -42,6 +42,9 @@ final class ServiceBacklog {
   private static final Logger LOG = LoggerFactory.getLogger(ServiceBacklog.class);
   private static final long READ_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  /** Where a partition stood longer ago is not told any more. */
+  static final long STALE_NANOS = TimeUnit.SECONDS.toNanos(30);
+
   /** What is known of a partition. */
   private static final class Partition {
 
@@ -55,6 +58,7 @@ final class ServiceBacklog {
 
     private long next;
     private long end;
+    private long seenAt;
 
     /** The offset whose record was read last, and when; -1 for none. */
     private long readOffset = -1;
@@ -76,6 +80,7 @@ final class ServiceBacklog {
       reportedTo = Math.max(reportedTo, position.begin());
       next = Math.max(committed, position.begin());
       end = position.end();
+      seenAt = nanos;
       rate.observe(nanos, next, end);
       if (!waits()) {
         oldest = now.toEpochMilli();
@@ -221,14 +226,17 @@ final class ServiceBacklog {
   }
 
   /** Holds the age against the retention, and gives what is known now. */
-  View view(Instant now) {
+  View view(Instant now, long nanos) {
     List<@Nullable Place> places = new ArrayList<>();
     long oldest = Long.MAX_VALUE;
     boolean waits = false;
     boolean known = false;
     for (Partition partition : partitions) {
       boolean seen = partition.base >= 0;
-      places.add(seen ? new Place(partition.next, partition.rate.perSecond()) : null);
+      places.add(
+          seen && nanos - partition.seenAt <= STALE_NANOS
+              ? new Place(partition.next, partition.rate.perSecond())
+              : null);
       known |= seen;
       waits |= partition.waits();
       if (partition.waits() && partition.oldest >= 0) {

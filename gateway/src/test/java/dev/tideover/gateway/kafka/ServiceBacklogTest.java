@@ -48,7 +48,7 @@ class ServiceBacklogTest {
   private ServiceBacklog.View look(long committed, long begin, long end) {
     backlog.observe(
         Map.of(partition, new BacklogProbe.Position(committed, begin, end)), nanos(), now());
-    return backlog.view(now());
+    return backlog.view(now(), nanos());
   }
 
   private void read(long offset, Instant timestamp) {
@@ -58,7 +58,7 @@ class ServiceBacklogTest {
 
   @Test
   void beforeTheFirstLookNothingIsKnown() {
-    ServiceBacklog.View view = backlog.view(now());
+    ServiceBacklog.View view = backlog.view(now(), nanos());
 
     assertThat(view.places()).containsOnlyNulls();
     assertThat(view.ageKnown()).isFalse();
@@ -85,7 +85,7 @@ class ServiceBacklogTest {
     assertThat(look(10, 0, 100).ageKnown()).isFalse();
     read(10, START.minusSeconds(600));
 
-    ServiceBacklog.View view = backlog.view(now());
+    ServiceBacklog.View view = backlog.view(now(), nanos());
     assertThat(view.ageKnown()).isTrue();
     assertThat(view.oldest()).isEqualTo(START.minusSeconds(600));
   }
@@ -115,7 +115,7 @@ class ServiceBacklogTest {
   void aBacklogThatFollowsADrainedOneIsAsOldAsTheMomentBetween() {
     look(10, 0, 100);
     read(10, START.minusSeconds(6_000));
-    assertThat(backlog.view(now()).tooOld()).isTrue();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isTrue();
     seconds = 1;
     assertThat(look(100, 0, 100).tooOld()).isFalse();
     seconds = 2;
@@ -127,14 +127,29 @@ class ServiceBacklogTest {
   }
 
   @Test
+  void whereAPartitionStoodLongAgoIsNotTold() {
+    look(10, 0, 100);
+    read(10, START);
+    seconds = 30;
+    backlog.observe(Map.of(), nanos(), now());
+    assertThat(backlog.view(now(), nanos()).places()).doesNotContainNull();
+    seconds = 31;
+    backlog.observe(Map.of(), nanos(), now());
+
+    ServiceBacklog.View view = backlog.view(now(), nanos());
+    assertThat(view.places()).containsOnlyNulls();
+    assertThat(view.oldest()).as("grows old all the same").isEqualTo(START);
+  }
+
+  @Test
   void aBacklogTooOldStopsTheService() {
     look(10, 0, 100);
     read(10, START.minus(Duration.ofMinutes(79)));
-    assertThat(backlog.view(now()).tooOld()).isFalse();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isFalse();
     seconds = 60;
     look(10, 0, 100);
 
-    assertThat(backlog.view(now()).tooOld()).isTrue();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isTrue();
     assertThat(alarms.with(name)).hasSize(2).last().asString().startsWith("ERROR");
   }
 
@@ -142,12 +157,12 @@ class ServiceBacklogTest {
   void theShorterRetentionCountsAndADifferenceIsSaidOnce() {
     look(10, 0, 100);
     read(10, START.minus(Duration.ofMinutes(40)));
-    assertThat(backlog.view(now()).tooOld()).isFalse();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isFalse();
 
     backlog.topicRetention(Duration.ofMinutes(50).toMillis());
     backlog.topicRetention(Duration.ofMinutes(50).toMillis());
 
-    assertThat(backlog.view(now()).tooOld()).isTrue();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isTrue();
     assertThat(log.with(name))
         .singleElement()
         .asString()
@@ -161,7 +176,7 @@ class ServiceBacklogTest {
     look(10, 0, 100);
     read(10, START.minus(Duration.ofMinutes(81)));
 
-    assertThat(backlog.view(now()).tooOld()).isTrue();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isTrue();
     assertThat(log.with(name)).isEmpty();
   }
 
@@ -210,12 +225,12 @@ class ServiceBacklogTest {
   void aRefusalIsSaidOnceAndNothingIsKnownThen() {
     look(10, 0, 100);
     read(10, START.minusSeconds(6_000));
-    assertThat(backlog.view(now()).tooOld()).isTrue();
+    assertThat(backlog.view(now(), nanos()).tooOld()).isTrue();
 
     backlog.denied("not authorized");
     backlog.denied("not authorized");
 
-    ServiceBacklog.View view = backlog.view(now());
+    ServiceBacklog.View view = backlog.view(now(), nanos());
     assertThat(view.places()).containsOnlyNulls();
     assertThat(view.ageKnown()).isFalse();
     assertThat(view.tooOld()).isFalse();
