@@ -190,7 +190,9 @@ public final class Backlog implements AutoCloseable {
 
   private ServiceBacklog.@Nullable View fresh(String service) {
     Snapshot seen = snapshot;
-    return nanos.getAsLong() - seen.nanos() > ServiceBacklog.STALE_NANOS ? null : seen.services().get(service);
+    return nanos.getAsLong() - seen.nanos() > ServiceBacklog.STALE_NANOS
+        ? null
+        : seen.services().get(service);
   }
 
   /**
