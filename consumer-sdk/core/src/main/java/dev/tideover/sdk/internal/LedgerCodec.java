@@ -7,6 +7,7 @@ import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
 import dev.tideover.sdk.internal.core.LedgerEntry.Parked;
 import dev.tideover.sdk.internal.core.LedgerEntry.Start;
+import dev.tideover.wire.LedgerKeys;
 import dev.tideover.wire.WireHeaders;
 import java.util.Arrays;
 import java.util.Locale;
@@ -27,10 +28,6 @@ final class LedgerCodec {
   private static final String START = "tideover-start";
   private static final String TOPIC_ID = "tideover-topic-id";
   private static final String BLOCKER = "tideover-blocker";
-
-  private static final String REQUEST_KEY = "request/";
-  private static final String PARKED_KEY = "parked/";
-  private static final String BEGUN_KEY = "begun";
 
   private static final byte[] EMPTY = new byte[0];
 
@@ -74,12 +71,13 @@ final class LedgerCodec {
       return null;
     }
     LedgerEntry entry;
-    if (key.startsWith(REQUEST_KEY)) {
+    if (key.startsWith(LedgerKeys.REQUEST)) {
       entry = attempts(key, headers);
-    } else if (key.startsWith(PARKED_KEY)) {
+    } else if (key.startsWith(LedgerKeys.PARKED)) {
       String blocker = find(headers, BLOCKER);
-      entry = blocker == null ? null : new Parked(key.substring(PARKED_KEY.length()), blocker);
-    } else if (key.equals(BEGUN_KEY)) {
+      entry =
+          blocker == null ? null : new Parked(key.substring(LedgerKeys.PARKED.length()), blocker);
+    } else if (key.equals(LedgerKeys.BEGUN)) {
       Uuid topicId = topicId(find(headers, TOPIC_ID));
       entry = topicId == null ? null : new Begun(topicId);
     } else {
@@ -92,7 +90,7 @@ final class LedgerCodec {
     String id = find(headers, WireHeaders.ID);
     String by = find(headers, WireHeaders.BY);
     Start start = start(find(headers, START));
-    long offset = number(key.substring(REQUEST_KEY.length()), Long.MAX_VALUE);
+    long offset = number(key.substring(LedgerKeys.REQUEST.length()), Long.MAX_VALUE);
     long attempts = number(find(headers, WireHeaders.ATTEMPTS), Integer.MAX_VALUE);
     long crashes = number(find(headers, CRASHES), Integer.MAX_VALUE);
     if (id == null || by == null || start == null || offset < 0 || attempts < 0 || crashes < 0) {
