@@ -6,8 +6,7 @@ import dev.tideover.gateway.exchange.StatusToken;
 import dev.tideover.gateway.http.AdminFront;
 import dev.tideover.gateway.http.HttpFront;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
-import dev.tideover.gateway.kafka.ReplyFeed;
-import dev.tideover.gateway.kafka.ReplyReader;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
 import dev.tideover.gateway.kafka.Topics;
 import dev.tideover.gateway.route.Routes;
@@ -44,7 +43,7 @@ public final class Gateway implements AutoCloseable {
 
   private final List<HttpFront> fronts = new CopyOnWriteArrayList<>();
   private volatile boolean ready;
-  private volatile @Nullable ReplyFeed feed;
+  private volatile @Nullable ReplyStore replies;
   private int adminPort;
 
   private Gateway() {}
@@ -84,15 +83,15 @@ public final class Gateway implements AutoCloseable {
 
     Topics.ensure(config);
     RequestLog log = RequestLog.start(config);
-    ReplyReader reader = onClose(new ReplyReader(config));
-    Exchanges exchanges = new Exchanges(config, routes, log, reader, signer);
-    ReplyFeed replies = onClose(ReplyFeed.start(config, exchanges));
-    feed = replies;
+    Exchanges exchanges = new Exchanges(config, routes, log, signer);
+    ReplyStore store = onClose(ReplyStore.start(config, exchanges));
+    exchanges.follow(store);
+    replies = store;
     // Backwards on close: first no new requests, then what is under way gets its acknowledgement,
     // then all waits end and their answers go out, and only then the rest.
     onClose(exchanges);
     onClose(log);
-    await(replies.ready(), "reaching the end of the reply topic", START_SECONDS);
+    await(store.ready(), "reaching the end of the reply topic", START_SECONDS);
 
     for (int i = 0; i < eventLoops; i++) {
       HttpFront front = new HttpFront(config.http(), exchanges);
@@ -109,7 +108,7 @@ public final class Gateway implements AutoCloseable {
   }
 
   private boolean isReady() {
-    ReplyFeed following = feed;
+    ReplyStore following = replies;
     return ready && following != null && following.isFollowing();
   }
 

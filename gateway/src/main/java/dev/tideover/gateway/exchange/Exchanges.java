@@ -2,7 +2,7 @@ package dev.tideover.gateway.exchange;
 
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ReplyFeed;
-import dev.tideover.gateway.kafka.ReplyReader;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
 import dev.tideover.gateway.route.Route;
 import dev.tideover.gateway.route.Routes;
@@ -15,7 +15,6 @@ import io.vertx.core.Context;
 import io.vertx.core.Future;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,6 +24,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,9 +37,6 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Exchanges.class);
   private static final long REAP_MILLIS = 50;
 
-  /** Replies that can be asked for later: 100,000 of the newest at least, about 13 MB. */
-  private static final int INDEXED_REPLIES = 100_000;
-
   final Routes routes;
   final RequestLog log;
   final Waiters waiters = new Waiters();
@@ -48,8 +45,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
   final Clock clock = Clock.systemUTC();
   final LongSupplier nanoTime = System::nanoTime;
 
-  private final ReplyReader reader;
-  private final ReplyIndex index = new ReplyIndex(INDEXED_REPLIES);
+  private volatile @Nullable ReplyStore replies;
   private final GatewayConfig config;
   private final Map<String, AtomicInteger> waiting = new HashMap<>();
   private final ScheduledExecutorService reaper =
@@ -61,16 +57,10 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
           });
   private volatile boolean stopping;
 
-  public Exchanges(
-      GatewayConfig config,
-      Routes routes,
-      RequestLog log,
-      ReplyReader reader,
-      StatusToken.Signer signer) {
+  public Exchanges(GatewayConfig config, Routes routes, RequestLog log, StatusToken.Signer signer) {
     this.config = config;
     this.routes = routes;
     this.log = log;
-    this.reader = reader;
     this.signer = signer;
     config.services().keySet().forEach(name -> waiting.put(name, new AtomicInteger()));
     var unused =
@@ -90,39 +80,31 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
           new Answer.Rejected(
               Answer.Reason.NO_SUCH_REQUEST, "This gateway's cell never gave out that address."));
     }
-    ReplyIndex.Place place = index.get(read.id());
-    if (place != null) {
-      return Future.fromCompletionStage(reader.read(place.partition(), place.offset()), context)
-          .map(found -> found(found, read.id()))
-          .otherwise(failure -> unreadableNow(failure, read.id()));
-    }
-    Instant forgotten = read.acceptedAt().plus(longestRetention());
-    return Future.succeededFuture(
-        clock.instant().isAfter(forgotten)
-            ? new Answer.ReplyMissing(
-                read.id(),
-                Answer.Reason.REPLY_EXPIRED,
-                "Request and reply are past their retention.")
-            : new Answer.Pending(read.id(), token));
+    ReplyStore store = Objects.requireNonNull(replies, "follow() comes before the first request");
+    return Future.fromCompletionStage(store.find(read.id(), read.acceptedAt()), context)
+        .map(found -> answer(found, read, token));
   }
 
-  private static Answer found(ReplyReader.Found found, RequestId id) {
-    // Another's reply stands there if the topic was made anew: then this one is gone.
-    if (found instanceof ReplyReader.Found.Reply reply && reply.reply().id().equals(id)) {
+  private Answer answer(ReplyStore.Lookup found, StatusToken read, String token) {
+    if (found instanceof ReplyStore.Lookup.Found reply) {
       return new Answer.Replied(reply.reply());
     }
-    return found instanceof ReplyReader.Found.Unreadable
-        ? new Answer.Unreadable(id)
-        : new Answer.ReplyMissing(
-            id, Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.");
-  }
-
-  private static Answer unreadableNow(Throwable failure, RequestId id) {
-    LOG.warn("A stored reply can't be read now: {}", failure.getMessage());
-    return new Answer.ReplyMissing(
-        id,
-        Answer.Reason.REPLY_UNAVAILABLE,
-        "The reply is there but can't be read now; ask again.");
+    if (found instanceof ReplyStore.Lookup.Unreadable) {
+      return new Answer.Unreadable(read.id());
+    }
+    if (found instanceof ReplyStore.Lookup.NotNow notNow) {
+      LOG.warn("Whether a request has its reply can't be told now: {}", notNow.reason());
+      return new Answer.ReplyMissing(
+          read.id(),
+          Answer.Reason.REPLY_UNAVAILABLE,
+          "The replies can't be looked into now; ask again.");
+    }
+    if (found instanceof ReplyStore.Lookup.Gone
+        || clock.instant().isAfter(read.acceptedAt().plus(longestRetention()))) {
+      return new Answer.ReplyMissing(
+          read.id(), Answer.Reason.REPLY_EXPIRED, "The reply is past its retention.");
+    }
+    return new Answer.Pending(read.id(), token);
   }
 
   private Duration longestRetention() {
@@ -133,18 +115,24 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
         .plus(config.replies().retention());
   }
 
-  /** On the feed's thread. The place first: a client that is answered may ask for it at once. */
+  /** Where the replies are that are asked for later; before the first request. */
+  public void follow(ReplyStore store) {
+    replies = store;
+  }
+
+  /** On the feed's thread, as is all of the listener. */
+  @Override
+  public boolean contradicts(ReplyEnvelope reply) {
+    return waiters.contradicts(reply);
+  }
+
   @Override
   public void onReply(ReplyEnvelope reply, int partition, long offset) {
-    if (!waiters.contradicts(reply)) {
-      index.put(reply.id(), partition, offset);
-    }
     waiters.reply(reply);
   }
 
   @Override
   public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
-    index.put(id, partition, offset);
     waiters.unreadable(id);
   }
 
