@@ -93,7 +93,7 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
       return new Answer.Unreadable(read.id());
     }
     if (found instanceof ReplyStore.Lookup.NotNow notNow) {
-      LOG.warn("Whether a request has its reply can't be told now: {}", notNow.reason());
+      LOG.debug("Whether a request has its reply can't be told now: {}", notNow.reason());
       return new Answer.ReplyMissing(
           read.id(),
           Answer.Reason.REPLY_UNAVAILABLE,

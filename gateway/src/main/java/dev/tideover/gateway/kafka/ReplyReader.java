@@ -54,7 +54,8 @@ final class ReplyReader implements AutoCloseable {
   private static final int MAX_WAITING = 10_000;
   private static final Duration LIMIT = Duration.ofSeconds(5);
   private static final Duration TURN = Duration.ofMillis(100);
-  private static final Duration RANGE_LIMIT = Duration.ofSeconds(1);
+  private static final Duration STUCK = Duration.ofMillis(300);
+  private static final Duration RANGE_LIMIT = Duration.ofMillis(500);
 
   private record Read(Place place, long deadline, CompletableFuture<Found> found) {}
 
@@ -71,6 +72,9 @@ final class ReplyReader implements AutoCloseable {
     long stride;
 
     boolean paused;
+
+    /** When it was sent on or brought something. */
+    long movedAt;
 
     Sweep(TopicPartition partition) {
       this.partition = partition;
@@ -164,6 +168,7 @@ final class ReplyReader implements AutoCloseable {
       take();
       sweeps.values().forEach(this::aim);
       handOut(consumer.poll(TURN));
+      findOutOfRange(stuck());
       expire();
     } catch (OffsetOutOfRangeException e) {
       findOutOfRange(e.partitions());
@@ -223,6 +228,7 @@ final class ReplyReader implements AutoCloseable {
       consumer.seek(sweep.partition, first);
       sweep.position = first;
       sweep.stride = 0;
+      sweep.movedAt = System.nanoTime();
     }
     if (sweep.paused) {
       consumer.resume(List.of(sweep.partition));
@@ -249,10 +255,27 @@ final class ReplyReader implements AutoCloseable {
       if (sweep != null && sweep.position >= 0 && !sweep.now.isEmpty()) {
         sweep.stride = next - sweep.position;
         sweep.position = next;
+        sweep.movedAt = System.nanoTime();
         // It was sent to the first one: what it has passed without a record has none.
         finishAll(sweep.now.headMap(next));
       }
     }
+  }
+
+  /**
+   * Those that stand where nothing comes. What is wanted was there, but if the topic was made anew
+   * it may be just behind the end, which is not out of range: Kafka waits for it to be written.
+   */
+  private List<TopicPartition> stuck() {
+    long now = System.nanoTime();
+    List<TopicPartition> stuck = new ArrayList<>();
+    for (Sweep sweep : sweeps.values()) {
+      if (!sweep.now.isEmpty() && now - sweep.movedAt > STUCK.toNanos()) {
+        sweep.movedAt = now;
+        stuck.add(sweep.partition);
+      }
+    }
+    return stuck;
   }
 
   private void finish(List<Read> reads, Found found) {
@@ -276,6 +299,9 @@ final class ReplyReader implements AutoCloseable {
 
   /** What was sought has been deleted, or the topic was made anew and doesn't go that far. */
   private void findOutOfRange(Collection<TopicPartition> partitions) {
+    if (partitions.isEmpty()) {
+      return;
+    }
     try {
       Map<TopicPartition, Long> begins = consumer.beginningOffsets(partitions, RANGE_LIMIT);
       Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, RANGE_LIMIT);
@@ -292,7 +318,8 @@ final class ReplyReader implements AutoCloseable {
     } catch (WakeupException | InterruptException e) {
       throw e;
     } catch (RuntimeException e) {
-      LOG.warn("Can't learn which replies are left, will try again: {}", e.getMessage());
+      // Those who wait are told by their deadlines.
+      LOG.debug("Can't learn which replies are left, will try again", e);
     }
   }
 

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -77,10 +78,14 @@ public final class ReplyStore implements AutoCloseable {
   private static final long CACHE_BYTES = 16 << 20;
   private static final int READ_FETCH_BYTES = 64 << 10;
 
-  /** A broker has whatever is read again, so there is nothing that it could wait for. */
-  private static final Duration READ_FETCH_WAIT = Duration.ofMillis(10);
+  /**
+   * A broker has whatever is read again, so there is nothing to wait for; but the clients also
+   * fetch ahead, perhaps at the end, and while that is out they can't fetch what is really wanted.
+   */
+  private static final Duration READ_FETCH_WAIT = Duration.ofMillis(1);
 
   private static final Duration FEED_FETCH_WAIT = Duration.ofMillis(500);
+  private static final String STOPPING = "the gateway is stopping";
   private static final Lookup ABSENT = new Lookup.Absent();
   private static final Lookup GONE = new Lookup.Gone();
 
@@ -218,7 +223,13 @@ public final class ReplyStore implements AutoCloseable {
             Partitions.of(id.toString(), replies.partitions()),
             acceptedAt,
             acceptedAt.minus(CLOCK_SKEW).toEpochMilli());
-    return find(question)
+    CompletableFuture<Lookup> answer;
+    try {
+      answer = find(question);
+    } catch (RejectedExecutionException e) {
+      answer = CompletableFuture.failedFuture(new KafkaUnavailableException(STOPPING, e));
+    }
+    return answer
         .exceptionally(failure -> new Lookup.NotNow(reason(failure)))
         .whenComplete((unused, failure) -> waiting.decrementAndGet());
   }
