@@ -28,9 +28,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Fills the index after a start with the replies that were there before, the newest first: a chunk
  * of one partition, then one of the next, until each is at its beginning or the index is full. It
- * rests after each chunk as long as it has worked, so that it takes at most half of a core and of a
- * fetch from the feed. Owns a consumer and its thread, which ends when there is nothing left to
- * fill. Safe for any thread.
+ * rests after each chunk three times as long as it has worked, so that the live replies, and the
+ * broker, are free for three quarters of the time. Owns a consumer and its thread, which ends when
+ * there is nothing left to fill. Safe for any thread.
  */
 final class ReplyBackfill implements AutoCloseable {
 
@@ -39,6 +39,7 @@ final class ReplyBackfill implements AutoCloseable {
   /** What a chunk should have, and how much is fetched at once. */
   static final int CHUNK_BYTES = 2 << 20;
 
+  private static final int REST = 3;
   private static final int FIRST_CHUNK = 1_000;
   private static final int MAX_CHUNK = 10_000;
   private static final int MIN_CHUNK = 16;
@@ -169,7 +170,7 @@ final class ReplyBackfill implements AutoCloseable {
           left.removeLast();
         }
         pause = Duration.ofMillis(500);
-        rest(System.nanoTime() - start);
+        rest(REST * (System.nanoTime() - start));
       } catch (WakeupException | InterruptException e) {
         throw e;
       } catch (OffsetOutOfRangeException e) {

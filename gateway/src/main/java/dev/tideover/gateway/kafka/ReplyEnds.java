@@ -10,6 +10,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +48,7 @@ final class ReplyEnds {
   private final BitSet out = new BitSet();
   private boolean scheduled;
   private long earliest = System.nanoTime();
+  private long requests;
 
   /**
    * Nothing is asked for yet.
@@ -55,6 +61,28 @@ final class ReplyEnds {
     this.feed = feed;
     this.limit = limit;
     this.executor = executor;
+  }
+
+  /** Asks by an admin client, each partition's leader for its partitions. */
+  static Source source(Admin admin, String topic, Duration limit) {
+    ListOffsetsOptions options = new ListOffsetsOptions().timeoutMs((int) limit.toMillis());
+    return partitions -> {
+      Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
+      for (int partition : partitions) {
+        wanted.put(new TopicPartition(topic, partition), OffsetSpec.latest());
+      }
+      ListOffsetsResult result = admin.listOffsets(wanted, options);
+      Map<Integer, CompletionStage<Long>> ends = new HashMap<>();
+      for (TopicPartition partition : wanted.keySet()) {
+        ends.put(
+            partition.partition(),
+            result
+                .partitionResult(partition)
+                .toCompletionStage()
+                .thenApply(ListOffsetsResult.ListOffsetsResultInfo::offset));
+      }
+      return ends;
+    };
   }
 
   /**
@@ -85,6 +113,7 @@ final class ReplyEnds {
     Map<Integer, CompletableFuture<Boolean>> asked = new HashMap<>();
     synchronized (this) {
       scheduled = false;
+      requests++;
       earliest = System.nanoTime() + PACE.toNanos();
       next.entrySet()
           .removeIf(
@@ -113,6 +142,11 @@ final class ReplyEnds {
     } catch (RuntimeException e) {
       asked.forEach((partition, answer) -> answered(partition, answer, null));
     }
+  }
+
+  /** How often Kafka was asked. */
+  synchronized long requests() {
+    return requests;
   }
 
   /** On any thread. */

@@ -14,10 +14,11 @@ import org.jspecify.annotations.Nullable;
  * what is guaranteed, which makes 8/7 &times; 3/2 &times; 16 = 27.5 bytes an entry. Generations are
  * made when they are needed.
  *
- * <p>Of an id it keeps 64 of the 128 bits. Ids are random or come from an HMAC, so two of a million
- * entries agree in them with a probability of 3 in 100 million (n&sup2;/2<sup>65</sup>), and of
- * fifty million with one of 1 in 15,000. Who reads the record compares the whole id, so what
- * happens then is that the later one of the two must be searched for; nobody gets another's reply.
+ * <p>Of an id it keeps 64 of the 128 bits. Ids are random or come from an HMAC, so one that isn't
+ * in here is alike to one of a million entries with a probability of 5 in 10<sup>14</sup>, and any
+ * two of a million entries are with 3 in 10<sup>8</sup> (n&sup2;/2<sup>65</sup>). Who reads the
+ * record compares the whole id, so nobody ever gets another's reply: the second of the two is
+ * searched for.
  *
  * <p>{@link #put} is for one thread, the feed's, and {@link #putOlder} for one other; the rest is
  * for any. Under the lock, which event loops take, nothing is allocated or cleared.

@@ -1,7 +1,5 @@
 package dev.tideover.gateway.kafka;
 
-import com.github.benmanes.caffeine.cache.AsyncCache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ReplyIndex.Place;
 import dev.tideover.wire.Partitions;
@@ -9,9 +7,6 @@ import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -21,15 +16,9 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.admin.ListOffsetsResult;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,9 +62,7 @@ public final class ReplyStore implements AutoCloseable {
   private static final Duration ENDS_LIMIT = Duration.ofSeconds(2);
   private static final Duration FILL_LIMIT = Duration.ofSeconds(2);
   private static final Duration SEARCH_LIMIT = Duration.ofSeconds(3);
-  private static final Duration READ_LIMIT = Duration.ofSeconds(2);
   private static final int MAX_WAITING = 20_000;
-  private static final long CACHE_BYTES = 16 << 20;
   private static final int READ_FETCH_BYTES = 64 << 10;
 
   /**
@@ -98,28 +85,21 @@ public final class ReplyStore implements AutoCloseable {
   private final Admin admin;
   private final ReplyFeed feed;
   private final ReplyEnds ends;
-  private final ReplyReader reader;
+  private final ReplyCache reader;
   private final ReplySearch search;
   private final CompletableFuture<@Nullable Void> ready;
   private final CompletableFuture<ReplyBackfill> backfill;
   private final AtomicInteger waiting = new AtomicInteger();
-  private final AtomicLong reads = new AtomicLong();
-  private final AtomicLong endRequests = new AtomicLong();
-
-  private final AsyncCache<Place, ReplyReader.Found> cache =
-      Caffeine.newBuilder()
-          .maximumWeight(CACHE_BYTES)
-          .weigher((Place place, ReplyReader.Found found) -> weight(found))
-          .executor(executor)
-          .buildAsync();
 
   private ReplyStore(GatewayConfig config, ReplyFeed.Listener listener) {
     this.replies = config.replies();
     this.index = new ReplyIndex(replies.index(), replies.partitions());
     this.admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)));
     this.reader =
-        ReplyReader.start(
-            consumer(config, "reader", READ_FETCH_BYTES, READ_FETCH_WAIT), replies.topic());
+        new ReplyCache(
+            ReplyReader.start(
+                consumer(config, "reader", READ_FETCH_BYTES, READ_FETCH_WAIT), replies.topic()),
+            executor);
     this.search =
         ReplySearch.start(
             () -> consumer(config, "search", ReplySearch.FETCH_BYTES, READ_FETCH_WAIT),
@@ -132,7 +112,9 @@ public final class ReplyStore implements AutoCloseable {
             index,
             listener,
             executor);
-    this.ends = new ReplyEnds(this::ends, feed, ENDS_LIMIT, executor);
+    this.ends =
+        new ReplyEnds(
+            ReplyEnds.source(admin, replies.topic(), ENDS_LIMIT), feed, ENDS_LIMIT, executor);
     this.backfill =
         feed.ready()
             .toCompletableFuture()
@@ -176,13 +158,6 @@ public final class ReplyStore implements AutoCloseable {
             });
     executor.setRemoveOnCancelPolicy(true);
     return executor;
-  }
-
-  private static int weight(ReplyReader.Found found) {
-    int base = 500;
-    return found instanceof ReplyReader.Found.Reply reply
-        ? base + reply.reply().body().length + 100 * reply.reply().fields().size()
-        : base;
   }
 
   /** Done when every reply written from now on will be told of; failed if that can't be had. */
@@ -298,7 +273,7 @@ public final class ReplyStore implements AutoCloseable {
               if (wrong != null) {
                 index.correct(question.id(), wrong, place);
               }
-              return cached(place).thenApply(found -> answer(question, place, found));
+              return reader.read(place).thenApply(found -> answer(question, place, found));
             });
   }
 
@@ -308,7 +283,8 @@ public final class ReplyStore implements AutoCloseable {
   }
 
   private CompletableFuture<Lookup> read(Question question, Place place) {
-    return cached(place)
+    return reader
+        .read(place)
         .thenCompose(
             found ->
                 isAnothers(question, found) || found instanceof ReplyReader.Found.Gone
@@ -317,8 +293,9 @@ public final class ReplyStore implements AutoCloseable {
   }
 
   /**
-   * What the index says is not so: the topic was made anew, or an id is used again after its first
-   * reply was deleted, or two ids are alike in the index.
+   * What the index says is not so any more: the reply was deleted, and its id perhaps used again,
+   * or the topic was made anew. Where there is no other the reply was there and is gone; that two
+   * ids are alike in the index and the second has no reply yet is less likely than all else.
    */
   private CompletableFuture<Lookup> elsewhere(
       Question question, Place place, ReplyReader.Found found) {
@@ -329,11 +306,7 @@ public final class ReplyStore implements AutoCloseable {
         .thenCompose(
             caughtUp ->
                 caughtUp ? search(question, feed.position(question.partition()), place) : tooSlow())
-        .thenApply(
-            searched ->
-                found instanceof ReplyReader.Found.Gone && searched instanceof Lookup.Absent
-                    ? GONE
-                    : searched);
+        .thenApply(searched -> searched instanceof Lookup.Absent ? GONE : searched);
   }
 
   private static boolean isAnothers(Question question, ReplyReader.Found found) {
@@ -360,71 +333,20 @@ public final class ReplyStore implements AutoCloseable {
   public CompletionStage<Lookup> read(RequestId id, int partition, long offset) {
     Question question = new Question(id, partition, Instant.EPOCH, 0);
     Place place = new Place(partition, offset);
-    return cached(place)
+    return reader
+        .read(place)
         .thenApply(found -> answer(question, place, found))
         .exceptionally(failure -> new Lookup.NotNow(reason(failure)));
   }
 
-  /**
-   * One read for all who ask at a time. One that takes longer than they wait goes on, so that it is
-   * there when they ask again.
-   */
-  private CompletableFuture<ReplyReader.Found> cached(Place place) {
-    CompletableFuture<ReplyReader.Found> flight =
-        cache.get(
-            place,
-            (wanted, unused) -> {
-              reads.incrementAndGet();
-              return reader.read(wanted);
-            });
-    if (flight.isDone()) {
-      return keepNoGap(place, flight);
-    }
-    return keepNoGap(place, flight).orTimeout(READ_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-  }
-
-  /** That something is gone is not worth a place in the cache. */
-  private CompletableFuture<ReplyReader.Found> keepNoGap(
-      Place place, CompletableFuture<ReplyReader.Found> flight) {
-    return flight.whenComplete(
-        (found, failure) -> {
-          if (found instanceof ReplyReader.Found.Gone) {
-            cache.asMap().remove(place, flight);
-          }
-        });
-  }
-
-  private Map<Integer, CompletionStage<Long>> ends(List<Integer> partitions) {
-    endRequests.incrementAndGet();
-    Map<TopicPartition, OffsetSpec> wanted =
-        partitions.stream()
-            .collect(Collectors.toMap(this::topicPartition, unused -> OffsetSpec.latest()));
-    ListOffsetsResult result =
-        admin.listOffsets(wanted, new ListOffsetsOptions().timeoutMs((int) ENDS_LIMIT.toMillis()));
-    Map<Integer, CompletionStage<Long>> ends = new HashMap<>();
-    for (int partition : partitions) {
-      ends.put(
-          partition,
-          result
-              .partitionResult(topicPartition(partition))
-              .toCompletionStage()
-              .thenApply(ListOffsetsResult.ListOffsetsResultInfo::offset));
-    }
-    return ends;
-  }
-
-  private TopicPartition topicPartition(int partition) {
-    return new TopicPartition(replies.topic(), partition);
-  }
-
   /** How often Kafka was asked for a reply. */
   long reads() {
-    return reads.get();
+    return reader.reads();
   }
 
   /** How often Kafka was asked how far the replies go. */
   long endRequests() {
-    return endRequests.get();
+    return ends.requests();
   }
 
   /** Done when there is nothing left to fill the index with. */

@@ -68,7 +68,7 @@ class ReplyStoreLoadIT {
                 () -> {
                   for (int turn = 0; written.get() < count; turn++) {
                     // About where the writer is: some have their reply, some get it just now.
-                    int i = Math.min(count - 1, written.get() + turn % 4);
+                    int i = Math.min(count - 1, written.get() + turn % 4 * 15);
                     Boolean before = finished.get(i);
                     Lookup lookup =
                         stores[turn / 4 % 2]
