@@ -180,9 +180,10 @@ public final class ConfigFile {
     String topic = node.string("topic", "tideover.replies");
     int partitions = node.integer("partitions", 12);
     Duration retention = node.unit("retention", Units::duration, DURATION, Duration.ofHours(1));
+    int index = node.integer("index", Replies.DEFAULT_INDEX);
     node.end();
     return node.build(
-        () -> new Replies(topic, partitions, retention),
+        () -> new Replies(topic, partitions, retention, index),
         new Replies("tideover.replies", 12, Duration.ofHours(1)));
   }
 

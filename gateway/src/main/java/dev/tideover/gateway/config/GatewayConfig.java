@@ -201,8 +201,16 @@ public record GatewayConfig(
     }
   }
 
-  /** The reply topic of this gateway's cell. */
-  public record Replies(String topic, int partitions, Duration retention) {
+  /**
+   * The reply topic of this gateway's cell.
+   *
+   * @param index how many of the newest replies can be found without a search
+   */
+  public record Replies(String topic, int partitions, Duration retention, int index) {
+
+    /** How many it is where the file says nothing. */
+    public static final int DEFAULT_INDEX = 1_000_000;
+
     public Replies {
       checkTopicName(topic, "replies.topic");
       check(
@@ -213,6 +221,14 @@ public record GatewayConfig(
           retention.compareTo(Duration.ofMinutes(1)) >= 0,
           "replies.retention",
           "found " + retention + ", expected at least 1m");
+      check(
+          index >= 10_000 && index <= 50_000_000,
+          "replies.index",
+          "found " + index + ", expected 10000 to 50000000");
+    }
+
+    public Replies(String topic, int partitions, Duration retention) {
+      this(topic, partitions, retention, DEFAULT_INDEX);
     }
   }
 

@@ -74,7 +74,8 @@ public final class Waiters implements ReplyFeed.Listener {
   }
 
   /** Whether this reply answers another request than the one that waits under its id. */
-  boolean contradicts(ReplyEnvelope reply) {
+  @Override
+  public boolean contradicts(ReplyEnvelope reply) {
     for (Waiter waiter = waiting.get(reply.id()); waiter != null; waiter = waiter.next) {
       if (waiter.fingerprint != null && !waiter.fingerprint.equals(reply.fingerprint())) {
         return true;

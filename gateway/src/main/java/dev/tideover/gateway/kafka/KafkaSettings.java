@@ -92,6 +92,24 @@ final class KafkaSettings {
     return settings;
   }
 
+  /**
+   * For a consumer of the reply topic, which is told when its position is out of range: what it
+   * skips must be known.
+   *
+   * @param fetchBytes how much of a partition it fetches at once; a larger record comes whole
+   * @param fetchWait how long a broker may keep a fetch that finds nothing
+   */
+  static Map<String, Object> replies(
+      GatewayConfig config, String purpose, int fetchBytes, Duration fetchWait) {
+    Map<String, Object> settings = consumer(config, purpose);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+    settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, fetchBytes);
+    settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, (int) fetchWait.toMillis());
+    // Whatever has been fetched is given out at once: the position tells how far that went.
+    settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 10_000);
+    return settings;
+  }
+
   static Map<String, Object> admin(GatewayConfig config) {
     Map<String, Object> settings = common(config);
     settings

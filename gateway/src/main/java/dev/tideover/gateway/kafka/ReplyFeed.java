@@ -6,26 +6,32 @@ import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
 import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.WakeupException;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows all partitions of the cell's reply topic from their end on. Owns the consumer and its
- * thread; only {@link #close} may be called from others.
+ * Follows all partitions of the cell's reply topic from their end on, puts each reply into the
+ * index and then tells the listener. Owns the consumer and its thread; all else is for any thread.
  *
  * <p>It assigns the partitions itself: without a group no rebalance can take a partition, and with
  * it a client's reply, to another gateway. It stands at the end before it is ready, and the gateway
@@ -41,60 +47,93 @@ public final class ReplyFeed implements AutoCloseable {
 
     /** A record under this id that can't be read as a reply. */
     void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset);
+
+    /**
+     * Whether the reply is known to answer another request than the one that has its id; such a one
+     * is not remembered as the reply of that id.
+     */
+    default boolean contradicts(ReplyEnvelope reply) {
+      return false;
+    }
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(ReplyFeed.class);
   private static final Duration POLL = Duration.ofMillis(500);
+  private static final Duration RANGE_LIMIT = Duration.ofSeconds(5);
 
   private final Consumer<byte[], byte[]> consumer;
   private final List<TopicPartition> partitions;
+  private final ReplyIndex index;
   private final Listener listener;
-  private final CompletableFuture<@Nullable Void> ready = new CompletableFuture<>();
+  private final Levels positions;
+  private final AtomicLong missed = new AtomicLong();
+  private final CompletableFuture<long[]> ready = new CompletableFuture<>();
   private final CountDownLatch stopping = new CountDownLatch(1);
   private final Thread thread = new Thread(this::run, "tideover-reply-feed");
 
   private ReplyFeed(
-      Consumer<byte[], byte[]> consumer, GatewayConfig.Replies replies, Listener listener) {
+      Consumer<byte[], byte[]> consumer,
+      GatewayConfig.Replies replies,
+      ReplyIndex index,
+      Listener listener,
+      Executor executor) {
     this.consumer = consumer;
+    this.index = index;
     this.listener = listener;
+    this.positions = new Levels(replies.partitions(), -1, executor);
     this.partitions =
         IntStream.range(0, replies.partitions())
             .mapToObj(partition -> new TopicPartition(replies.topic(), partition))
             .toList();
   }
 
-  /** Starts following; {@link #ready} tells when it stands at the end. */
-  public static ReplyFeed start(GatewayConfig config, Listener listener) {
-    return start(
-        KafkaSettings.client(() -> new KafkaConsumer<>(KafkaSettings.consumer(config, "replies"))),
-        config.replies(),
-        listener);
-  }
-
+  /**
+   * Starts following; {@link #ready} tells when it stands at the end.
+   *
+   * @param executor tells those who wait for {@link #passed}
+   */
   static ReplyFeed start(
-      Consumer<byte[], byte[]> consumer, GatewayConfig.Replies replies, Listener listener) {
-    ReplyFeed feed = new ReplyFeed(consumer, replies, listener);
+      Consumer<byte[], byte[]> consumer,
+      GatewayConfig.Replies replies,
+      ReplyIndex index,
+      Listener listener,
+      Executor executor) {
+    ReplyFeed feed = new ReplyFeed(consumer, replies, index, listener, executor);
     feed.thread.start();
     return feed;
   }
 
-  /** Done when every reply written from now on will be seen; failed if that can't be had. */
-  public CompletionStage<@Nullable Void> ready() {
+  /**
+   * Done when every reply written from now on will be seen, with the offset of each partition from
+   * which on that is so; failed if it can't be had.
+   */
+  CompletionStage<long[]> ready() {
     return ready;
   }
 
   /** Whether replies are still being read; a gateway whose feed has ended can't be ready. */
-  public boolean isFollowing() {
+  boolean isFollowing() {
     return thread.isAlive();
+  }
+
+  /** Everything before this offset has been put into the index. */
+  long position(int partition) {
+    return positions.get(partition);
+  }
+
+  /** True as soon as everything before the offset is in the index, false if not in time. */
+  CompletableFuture<Boolean> passed(int partition, long offset, Duration limit) {
+    return positions.reached(partition, offset, limit);
+  }
+
+  /** How many offsets were deleted before they could be read. */
+  long missed() {
+    return missed.get();
   }
 
   private void run() {
     try {
-      consumer.assign(partitions);
-      consumer.seekToEnd(partitions);
-      // position() carries the seek out: after it, what is appended is what will be read.
-      partitions.forEach(consumer::position);
-      ready.complete(null);
+      ready.complete(goToTheEnd());
       while (stopping.getCount() > 0) {
         runOnce();
       }
@@ -115,15 +154,73 @@ public final class ReplyFeed implements AutoCloseable {
     }
   }
 
+  private long[] goToTheEnd() {
+    consumer.assign(partitions);
+    consumer.seekToEnd(partitions);
+    long[] ends = new long[partitions.size()];
+    for (TopicPartition partition : partitions) {
+      // position() carries the seek out: after it, what is appended is what will be read.
+      long end = consumer.position(partition);
+      ends[partition.partition()] = end;
+      index.reachesBackTo(partition.partition(), end, System.currentTimeMillis());
+      positions.set(partition.partition(), end);
+    }
+    return ends;
+  }
+
   private void runOnce() {
     try {
-      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      for (ConsumerRecord<byte[], byte[]> record : records) {
         deliver(record);
+      }
+      // Behind the deliveries: whoever sees the position finds in the index what is before it.
+      for (Map.Entry<TopicPartition, OffsetAndMetadata> next : records.nextOffsets().entrySet()) {
+        positions.set(next.getKey().partition(), next.getValue().offset());
+      }
+    } catch (WakeupException | InterruptException e) {
+      throw e;
+    } catch (OffsetOutOfRangeException e) {
+      goOnAtWhatIsLeft(e.offsetOutOfRangePartitions());
+    } catch (RuntimeException e) {
+      LOG.error("Can't read replies, will try again; until then waiting clients get their 202", e);
+      pauseBriefly();
+    }
+  }
+
+  /** The next records of a partition were deleted, or it was made anew and is shorter. */
+  private void goOnAtWhatIsLeft(Map<TopicPartition, Long> outOfRange) {
+    try {
+      Collection<TopicPartition> affected = outOfRange.keySet();
+      Map<TopicPartition, Long> begins = consumer.beginningOffsets(affected, RANGE_LIMIT);
+      for (TopicPartition partition : affected) {
+        long position = Objects.requireNonNull(outOfRange.get(partition));
+        long begin = Objects.requireNonNull(begins.get(partition));
+        if (begin > position) {
+          missed.addAndGet(begin - position);
+          LOG.error(
+              "{}: replies were deleted before this gateway read them, offsets {} to {}. Clients"
+                  + " that wait for one of them get their 202. Is the retention too short, or did"
+                  + " somebody delete records?",
+              partition,
+              position,
+              begin - 1);
+        } else {
+          LOG.error(
+              "{}: ends before offset {}, which this gateway had reached, so it was made anew or"
+                  + " lost its tail; reading goes on at offset {}. Replies of before are gone",
+              partition,
+              position,
+              begin);
+          index.restart(partition.partition(), begin);
+        }
+        consumer.seek(partition, begin);
+        positions.set(partition.partition(), begin);
       }
     } catch (WakeupException | InterruptException e) {
       throw e;
     } catch (RuntimeException e) {
-      LOG.error("Can't read replies, will try again; until then waiting clients get their 202", e);
+      LOG.warn("Can't learn what is left of the replies, will try again: {}", e.getMessage());
       pauseBriefly();
     }
   }
@@ -131,7 +228,11 @@ public final class ReplyFeed implements AutoCloseable {
   /** No reply may end the feed, whatever is in it. */
   private void deliver(ConsumerRecord<byte[], byte[]> record) {
     try {
-      listener.onReply(ReplyCodec.decode(record), record.partition(), record.offset());
+      ReplyEnvelope reply = ReplyCodec.decode(record);
+      if (!listener.contradicts(reply)) {
+        remember(reply.id(), record);
+      }
+      listener.onReply(reply, record.partition(), record.offset());
     } catch (WireFormatException e) {
       RequestId id = ReplyCodec.idOf(record);
       LOG.warn(
@@ -141,6 +242,7 @@ public final class ReplyFeed implements AutoCloseable {
           record.offset(),
           e.getMessage());
       if (id != null) {
+        remember(id, record);
         listener.onUnreadable(id, e, record.partition(), record.offset());
       }
     } catch (RuntimeException e) {
@@ -151,6 +253,17 @@ public final class ReplyFeed implements AutoCloseable {
           record.offset(),
           e);
     }
+  }
+
+  /** Before the listener is told: a client that is answered may ask for its reply at once. */
+  private void remember(RequestId id, ConsumerRecord<byte[], byte[]> record) {
+    index.put(id, record.partition(), record.offset(), writtenAt(record));
+  }
+
+  /** A record's time, but not later than now, whatever the clock of its writer says. */
+  static long writtenAt(ConsumerRecord<byte[], byte[]> record) {
+    long now = System.currentTimeMillis();
+    return record.timestamp() < 0 ? now : Math.min(record.timestamp(), now);
   }
 
   /** An error that comes at once would otherwise turn the loop into a spin; close() ends it. */

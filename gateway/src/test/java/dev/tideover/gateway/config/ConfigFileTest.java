@@ -65,7 +65,8 @@ class ConfigFileTest {
     assertThat(config.admin()).isEqualTo(new GatewayConfig.Admin("127.0.0.1", 8081, null));
     assertThat(config.secret()).isNull();
     assertThat(config.replies())
-        .isEqualTo(new GatewayConfig.Replies("tideover.replies", 12, Duration.ofHours(1)));
+        .isEqualTo(
+            new GatewayConfig.Replies("tideover.replies", 12, Duration.ofHours(1), 1_000_000));
     assertThat(config.shutdown())
         .isEqualTo(new GatewayConfig.Shutdown(Duration.ofSeconds(5), Duration.ofSeconds(10)));
     GatewayConfig.Service orders = config.services().get("orders");
@@ -153,6 +154,8 @@ class ConfigFileTest {
         "replies: {retention: 30s} | replies.retention | expected at least 1m",
         "replies: {retention: 1w} | replies.retention | found \"1w\"",
         "replies: {partitions: 0} | replies.partitions | found 0, expected 1 to 1000",
+        "replies: {index: 9999} | replies.index | found 9999, expected 10000 to 50000000",
+        "replies: {index: 50000001} | replies.index | found 50000001",
         "replies: {topic: 'a b'} | replies.topic | found \"a b\"",
         "replies: {topic: ..} | replies.topic | found \"..\"",
         "replies: {topic: app.requests} | replies.topic | which is a topic of the service app",

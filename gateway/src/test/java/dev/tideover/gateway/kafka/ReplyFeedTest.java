@@ -30,6 +30,7 @@ class ReplyFeedTest {
   private static final TopicPartition PARTITION = new TopicPartition("replies", 0);
 
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
+  private final ReplyIndex index = new ReplyIndex(10_000, 1);
   private final BlockingQueue<RequestId> delivered = new LinkedBlockingQueue<>();
 
   /** A feed that ended unseen would turn every reply into a 202 while the gateway says "ready". */
@@ -54,6 +55,32 @@ class ReplyFeedTest {
     }
   }
 
+  /** Who is told of a reply may ask for it at once, and who knows the position relies on it. */
+  @Test
+  void aReplyIsInTheIndexBeforeTheListenerAndThePositionSaySo() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    RequestId id = RequestId.random();
+    consumer.schedulePollTask(() -> consumer.addRecord(reply(id)));
+    BlockingQueue<Boolean> indexed = new LinkedBlockingQueue<>();
+    try (ReplyFeed feed = feed(reply -> indexed.add(index.get(reply) != null))) {
+      feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
+
+      assertThat(feed.passed(0, 1, Duration.ofSeconds(20)).get(25, TimeUnit.SECONDS)).isTrue();
+      assertThat(feed.position(0)).isEqualTo(1);
+      assertThat(indexed.poll(20, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
+  void whoWaitsForAPositionThatDoesNotComeIsToldSo() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    try (ReplyFeed feed = feed(delivered::add)) {
+      feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
+
+      assertThat(feed.passed(0, 1, Duration.ofMillis(100)).get(10, TimeUnit.SECONDS)).isFalse();
+    }
+  }
+
   @Test
   void aFeedThatCantGoOnSaysSo() throws Exception {
     consumer.updateEndOffsets(Map.of(PARTITION, 0L));
@@ -70,6 +97,7 @@ class ReplyFeedTest {
     return ReplyFeed.start(
         consumer,
         new GatewayConfig.Replies(PARTITION.topic(), 1, Duration.ofHours(1)),
+        index,
         new ReplyFeed.Listener() {
           @Override
           public void onReply(ReplyEnvelope reply, int partition, long offset) {
@@ -81,7 +109,8 @@ class ReplyFeedTest {
               RequestId id, WireFormatException problem, int partition, long offset) {
             throw new AssertionError(problem);
           }
-        });
+        },
+        Runnable::run);
   }
 
   private static ConsumerRecord<byte[], byte[]> reply(RequestId id) {

@@ -28,11 +28,11 @@ class ReplyReaderTest {
   /** While Kafka is away look-ups queue, and each must not wait for all before it. */
   @Test
   void aLookUpsLimitIncludesItsTimeInTheQueue() throws Exception {
-    try (ReplyReader reader = new ReplyReader(consumer, TOPIC, Duration.ofMillis(500))) {
+    try (ReplyReader reader = ReplyReader.start(consumer, TOPIC, Duration.ofMillis(500))) {
       long start = System.nanoTime();
       List<CompletableFuture<ReplyReader.Found>> lookUps = new ArrayList<>();
       for (int i = 0; i < 20; i++) {
-        lookUps.add(reader.read(0, i).toCompletableFuture());
+        lookUps.add(reader.read(new ReplyIndex.Place(0, i)));
       }
       for (CompletableFuture<ReplyReader.Found> lookUp : lookUps) {
         assertThatThrownBy(() -> lookUp.get(20, TimeUnit.SECONDS))
@@ -46,10 +46,10 @@ class ReplyReaderTest {
 
   @Test
   void theCloseEndsEveryLookUpAndTheConsumer() throws Exception {
-    ReplyReader reader = new ReplyReader(consumer, TOPIC, Duration.ofMinutes(1));
+    ReplyReader reader = ReplyReader.start(consumer, TOPIC, Duration.ofMinutes(1));
     List<CompletableFuture<ReplyReader.Found>> lookUps = new ArrayList<>();
     for (int i = 0; i < 1_100; i++) {
-      lookUps.add(reader.read(0, i).toCompletableFuture());
+      lookUps.add(reader.read(new ReplyIndex.Place(0, i)));
     }
 
     long start = System.nanoTime();
