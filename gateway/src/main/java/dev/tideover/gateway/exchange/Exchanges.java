@@ -17,8 +17,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -63,7 +65,11 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
-  private volatile boolean stopping;
+  private final List<Runnable> onEnding = new CopyOnWriteArrayList<>();
+  private volatile boolean ending;
+
+  /** When the waits were to end, in nanoseconds; written before {@link #ending} is. */
+  private long endingSince;
 
   public Exchanges(
       GatewayConfig config,
@@ -183,6 +189,9 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
     try {
       long now = nanoTime.getAsLong();
       waiters.expire(now);
+      if (ending) {
+        waiters.endEarly(now, endingSince);
+      }
       problems.report(now);
     } catch (RuntimeException | Error e) {
       // Thrown on, it would end the timer, and no wait would end any more.
@@ -199,20 +208,45 @@ public final class Exchanges implements ReplyFeed.Listener, AutoCloseable {
     return waiting.computeIfAbsent(route.service(), name -> new AtomicInteger());
   }
 
+  /** How many clients wait for a reply. */
+  public int waiting() {
+    return waiters.size();
+  }
+
   boolean isStopping() {
-    return stopping;
+    return ending;
   }
 
-  /** From now on requests are refused. */
-  public void stop() {
-    stopping = true;
+  /**
+   * Registers what must end with the waits although it is none: long polls, event streams. Few, and
+   * for good.
+   *
+   * @param action called once, by {@link #endWaits}; it must not block
+   */
+  public void onEnding(Runnable action) {
+    onEnding.add(action);
   }
 
-  /** Ends all waits: who is stored gets a 202, who may be stored a 504. */
+  /**
+   * Ends all waits: who is stored gets a 202 now; who may be stored gets it with the
+   * acknowledgement, or a 504 when {@link Waiters#ACKNOWLEDGEMENT_GRACE} is over. A request that is
+   * still on its way to Kafka goes on and ends likewise; one that begins now is refused. Returns at
+   * once.
+   */
+  public synchronized void endWaits() {
+    if (!ending) {
+      endingSince = nanoTime.getAsLong();
+      ending = true;
+      onEnding.forEach(Runnable::run);
+    }
+    waiters.endEarly(nanoTime.getAsLong(), endingSince);
+  }
+
+  /** Ends the waits that there still are, and the timer. */
   @Override
   public void close() {
-    stop();
-    waiters.endAll();
+    endWaits();
     reaper.shutdown();
+    waiters.endEarly(endingSince + Waiters.ACKNOWLEDGEMENT_GRACE.toNanos(), endingSince);
   }
 }

@@ -77,10 +77,18 @@ final class Waiters {
     }
   }
 
-  /** Ends all waits now, before their time. */
-  void endAll() {
+  /**
+   * Ends all waits before their time: at once where the request is stored, otherwise when its
+   * acknowledgement is late. To be called until nobody waits.
+   *
+   * @param since when the waits were to end, in {@code System.nanoTime()}
+   */
+  void endEarly(long now, long since) {
+    boolean late = now - since >= ACKNOWLEDGEMENT_GRACE.toNanos();
     for (Waiter waiter : waiting.values()) {
-      end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, true));
+      if (waiter.acknowledged || late) {
+        end(waiter, new Waiter.Ending.TimeIsUp(waiter.acknowledged, true));
+      }
     }
   }
 

@@ -44,13 +44,21 @@ public final class RequestLog implements AutoCloseable {
         new RequestLog(
             KafkaSettings.client(() -> new KafkaProducer<>(KafkaSettings.producer(config))));
     try {
-      log.learn(
-          config.services().values().stream().map(GatewayConfig.Service::requestTopic).toList());
+      log.update(config);
       return log;
     } catch (RuntimeException e) {
       log.close();
       throw e;
     }
+  }
+
+  /**
+   * Blocks until the producer knows the request topics of a configuration, 15 s at most.
+   *
+   * @throws KafkaUnavailableException if it doesn't get to know them
+   */
+  public void update(GatewayConfig config) {
+    learn(config.services().values().stream().map(GatewayConfig.Service::requestTopic).toList());
   }
 
   private void learn(Collection<String> topics) {
