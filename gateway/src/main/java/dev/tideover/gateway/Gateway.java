@@ -128,6 +128,7 @@ public final class Gateway implements AutoCloseable {
     AdminFront admin = new AdminFront(config.admin(), readiness);
     deploy(vertx, admin, "admin", config.admin().host(), config.admin().port());
     adminPort = admin.port();
+    LOG.info("Starting: operators at port {}", adminPort);
 
     goOn();
     Topics.ensure(config);
