@@ -7,11 +7,18 @@ import static org.awaitility.Awaitility.await;
 import dev.tideover.testkit.BrokerProcess;
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
+import java.io.IOException;
+import java.net.ConnectException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A gateway that stops breaks no connection and lies to no client. */
@@ -20,13 +27,30 @@ class ShutdownIT {
 
   private static final byte[] NOTHING = new byte[0];
 
+  private final String name = TestGateway.uniqueService();
+  private Gateway gateway;
+  private RawService service;
+
+  private void start(String servers, String shutdown) {
+    String yaml =
+        TestGateway.yaml(servers, name, "", "", "path: /**, wait: 60s")
+            .replace("{ delay: 0s, wait: 0s }", shutdown);
+    gateway = Gateway.start(TestGateway.config(yaml));
+    service = RawService.start(servers, name, TestGateway.PARTITIONS);
+  }
+
+  @AfterEach
+  void stop() {
+    service.close();
+    gateway.close();
+  }
+
   @Test
-  void waitingClientsGetTheir202(TestKafka kafka) throws Exception {
+  void waitingClientsGetTheir202WhenTheWaitEnds(TestKafka kafka) throws Exception {
+    start(kafka.bootstrapServers(), "{ delay: 0s, wait: 0s }");
     int clients = 30;
-    TestGateway gateway = TestGateway.start(kafka.bootstrapServers(), "path: /**, wait: 60s");
     List<RawHttp> connections = new ArrayList<>();
-    try (RawService service =
-        RawService.start(kafka.bootstrapServers(), gateway.service, TestGateway.PARTITIONS)) {
+    try {
       for (int i = 0; i < clients; i++) {
         RawHttp http = new RawHttp(gateway.port());
         connections.add(http);
@@ -36,66 +60,161 @@ class ShutdownIT {
         service.awaitRequest("/waiting/" + i);
       }
 
-      long start = System.nanoTime();
-      gateway.close();
+      assertThat(timeToClose()).isLessThan(Duration.ofSeconds(10));
 
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(25));
       for (RawHttp http : connections) {
         RawHttp.Response response = http.read();
         // Also for GET: its wait is not over, so it has not expired.
         assertThat(response.status()).isEqualTo(202);
         assertThat(response.outcome()).isEqualTo("accepted");
         assertThat(response.field("Location")).isNotNull();
+        assertThat(response.field("Connection")).isEqualTo("close");
         assertThat(http.isClosedByServer()).isTrue();
       }
     } finally {
       for (RawHttp http : connections) {
         http.close();
       }
-      gateway.close();
+    }
+  }
+
+  @Test
+  void repliesThatComeWithinTheWaitReachTheirClients(TestKafka kafka) throws Exception {
+    start(kafka.bootstrapServers(), "{ delay: 0s, wait: 60s }");
+    int port = gateway.port();
+    try (RawHttp http = new RawHttp(port);
+        RawHttp idle = new RawHttp(port)) {
+      http.request("POST", "/slow", NOTHING);
+      RawService.Request request = service.awaitRequest("/slow");
+
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);
+      // Who has no open request is let go, and nobody else comes in.
+      assertThat(idle.isClosedByServer()).isTrue();
+      await().until(() -> refusesConnections(port));
+      assertThat(closed).isNotDone();
+      request.reply(200, "in time".getBytes(UTF_8));
+
+      RawHttp.Response response = http.read();
+      assertThat(response.status()).isEqualTo(200);
+      assertThat(response.text()).isEqualTo("in time");
+      assertThat(response.field("Connection")).isEqualTo("close");
+      // And nothing is waited for when nobody waits any more.
+      closed.get(20, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void whileItDrainsItServesAndEachAnswerEndsItsConnection(TestKafka kafka) throws Exception {
+    start(kafka.bootstrapServers(), "{ delay: 8s, wait: 0s }");
+    service.on("/x", request -> request.reply(200, NOTHING));
+    int admin = gateway.adminPort();
+    try (RawHttp kept = new RawHttp(gateway.port());
+        RawHttp pipelining = new RawHttp(gateway.port())) {
+      RawHttp.Response before = kept.exchange("POST", "/x", NOTHING);
+      assertThat(before.field("Connection")).isNull();
+
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);
+      await().until(() -> RawHttp.exchange(admin, "GET", "/health/ready", NOTHING).status() == 503);
+      assertThat(RawHttp.exchange(admin, "GET", "/health/live", NOTHING).status()).isEqualTo(200);
+
+      RawHttp.Response after = kept.exchange("POST", "/x", NOTHING);
+      assertThat(after.status()).isEqualTo(200);
+      assertThat(after.field("Connection")).isEqualTo("close");
+      assertThat(kept.isClosedByServer()).isTrue();
+      RawHttp.Response late = RawHttp.exchange(gateway.port(), "POST", "/x", NOTHING);
+      assertThat(late.status()).isEqualTo(200);
+      assertThat(late.field("Connection")).isEqualTo("close");
+      String one = "POST /%s HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n";
+      pipelining.send(one.formatted("x") + one.formatted("behind"));
+      assertThat(pipelining.read().status()).isEqualTo(200);
+      assertThat(pipelining.isClosedByServer()).isTrue();
+      assertThat(closed).isNotDone();
+
+      closed.get(30, TimeUnit.SECONDS);
+      // What was pipelined behind the last answer was not taken.
+      assertThat(stored(kafka)).isEqualTo(4);
+    }
+  }
+
+  @Test
+  void withNobodyConnectedNothingIsWaitedFor(TestKafka kafka) {
+    start(kafka.bootstrapServers(), "{ delay: 0s, wait: 5m }");
+
+    assertThat(timeToClose()).isLessThan(Duration.ofSeconds(10));
+  }
+
+  @Test
+  void aBodyThatIsNotCompleteIsRefusedDefinitely(TestKafka kafka) throws Exception {
+    start(kafka.bootstrapServers(), "{ delay: 0s, wait: 0s }");
+    try (RawHttp http = new RawHttp(gateway.port())) {
+      http.send(
+          "POST /half HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n");
+      assertThat(http.readHead().status()).isEqualTo(100);
+      http.send("half");
+
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);
+
+      RawHttp.Response response = http.read();
+      assertThat(response.status()).isEqualTo(503);
+      assertThat(response.problem()).isEqualTo("stopping");
+      assertThat(response.outcome()).isEqualTo("not-accepted");
+      closed.get(30, TimeUnit.SECONDS);
+      assertThat(stored(kafka)).isZero();
     }
   }
 
   @Test
   void withKafkaFrozenTheEndComesAllTheSame() throws Exception {
     try (BrokerProcess broker = BrokerProcess.start()) {
-      TestGateway gateway = TestGateway.start(broker.bootstrapServers(), "path: /**, wait: 60s");
-      try (RawService service =
-              RawService.start(broker.bootstrapServers(), gateway.service, TestGateway.PARTITIONS);
-          RawHttp stored = new RawHttp(gateway.port());
-          RawHttp open = new RawHttp(gateway.port());
-          RawHttp late = new RawHttp(gateway.port())) {
+      start(broker.bootstrapServers(), "{ delay: 0s, wait: 1s }");
+      try (RawHttp stored = new RawHttp(gateway.port());
+          RawHttp open = new RawHttp(gateway.port())) {
         stored.request("POST", "/stored", "x".getBytes(UTF_8));
         service.awaitRequest("/stored");
         broker.freeze();
         open.request("POST", "/open", "x".getBytes(UTF_8));
         // It has long been handed to Kafka when one that came after it is told that nobody knows.
-        assertThat(gateway.send("POST", "/probe", NOTHING, "Prefer: respond-async").outcome())
-            .isEqualTo("unknown");
+        RawHttp.Response probe =
+            RawHttp.exchange(gateway.port(), "POST", "/probe", NOTHING, "Prefer: respond-async");
+        assertThat(probe.outcome()).isEqualTo("unknown");
 
         long start = System.nanoTime();
         CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);
-        // While it stops it says so, to those that come now.
-        await()
-            .atMost(Duration.ofSeconds(8))
-            .until(
-                () -> {
-                  late.request("POST", "/late", NOTHING, "Prefer: respond-async");
-                  RawHttp.Response response = late.read();
-                  return response.status() == 503
-                      && response.problem().equals("stopping")
-                      && response.field("Retry-After") != null;
-                });
         assertThat(stored.read().status()).isEqualTo(202);
         RawHttp.Response unknown = open.read();
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(8));
         assertThat(unknown.status()).isEqualTo(504);
         assertThat(unknown.outcome()).isEqualTo("unknown");
         closed.get(60, TimeUnit.SECONDS);
 
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(35));
-      } finally {
-        gateway.close();
       }
+    }
+  }
+
+  /** How many requests Kafka has. */
+  private long stored(TestKafka kafka) throws Exception {
+    Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+    for (int partition = 0; partition < TestGateway.PARTITIONS; partition++) {
+      ends.put(new TopicPartition(name + ".requests", partition), OffsetSpec.latest());
+    }
+    return kafka.admin().listOffsets(ends).all().get(20, TimeUnit.SECONDS).values().stream()
+        .mapToLong(end -> end.offset())
+        .sum();
+  }
+
+  private Duration timeToClose() {
+    long start = System.nanoTime();
+    gateway.close();
+    return Duration.ofNanos(System.nanoTime() - start);
+  }
+
+  private static boolean refusesConnections(int port) throws IOException {
+    try {
+      new RawHttp(port).close();
+      return false;
+    } catch (ConnectException e) {
+      return true;
     }
   }
 }

@@ -1,15 +1,16 @@
 package dev.tideover.gateway.cli;
 
 import dev.tideover.gateway.Gateway;
+import dev.tideover.gateway.config.ConfigChange;
 import dev.tideover.gateway.config.ConfigException;
 import dev.tideover.gateway.config.ConfigFile;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -56,35 +57,65 @@ final class ServeCommand implements Callable<Integer> {
       throw new CommandLine.ParameterException(
           spec.commandLine(), "--data belongs to --embedded: a Kafka of your own has its own.");
     }
-    try {
-      return serve();
-    } catch (ConfigException e) {
-      return fail("The configuration can't be used:", e.problems());
-    } catch (KafkaUnavailableException | Gateway.StartException | IllegalStateException e) {
-      return fail("The gateway can't start:", java.util.List.of(String.valueOf(e.getMessage())));
+    try (Shutdown shutdown = new Shutdown()) {
+      return serve(shutdown);
     }
   }
 
-  private int serve() {
-    GatewayConfig config =
-        configFile == null
-            ? ConfigFile.parse(ConfigFile.EMBEDDED, "the built-in configuration", System::getenv)
-            : ConfigFile.read(configFile, System::getenv);
-    CountDownLatch stopped = new CountDownLatch(1);
-    Shutdown shutdown = new Shutdown(stopped);
-    Runtime.getRuntime().addShutdownHook(new Thread(shutdown::stop, "tideover-shutdown"));
-    try (shutdown) {
+  private int serve(Shutdown shutdown) {
+    shutdown.listen();
+    try {
+      String text = configFile == null ? ConfigFile.EMBEDDED : ConfigFile.text(configFile);
+      String name = configFile == null ? "the built-in configuration" : configFile.toString();
+      GatewayConfig config = ConfigFile.parse(text, name, System::getenv);
       if (embedded) {
         shutdown.add(startKafka(config));
       }
-      Gateway gateway = Gateway.start(config);
+      Gateway gateway = new Gateway(config);
+      // Before its start: a stop that comes meanwhile either ends the start, or finds it running.
       shutdown.add(gateway);
+      Runnable watch = configFile == null ? () -> {} : watch(configFile, text, gateway, shutdown);
+      gateway.start();
+      watch.run();
       announce(config, gateway);
-      stopped.await();
+      shutdown.await();
       return 0;
+    } catch (ConfigException e) {
+      return fail("The configuration can't be used:", e.problems());
+    } catch (KafkaUnavailableException | Gateway.StartException | IllegalStateException e) {
+      // Who was told to stop has not failed.
+      return shutdown.isStopping()
+          ? 0
+          : fail("The gateway can't start:", List.of(String.valueOf(e.getMessage())));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return 1;
+    }
+  }
+
+  /**
+   * Makes the watch of the file; the result starts it. A SIGHUP that comes before that is kept.
+   * With the embedded broker SIGHUP ends the process, as it should when its terminal is closed.
+   */
+  private Runnable watch(Path file, String text, Gateway gateway, Shutdown shutdown) {
+    ConfigWatch watch =
+        new ConfigWatch(file, text, System::getenv, new Reloaded(gateway), ConfigWatch.LOOK);
+    shutdown.add(watch);
+    if (!embedded) {
+      boolean unused = Signals.handle("HUP", watch::reloadNow);
+    }
+    return watch::start;
+  }
+
+  private record Reloaded(Gateway gateway) implements ConfigWatch.Target {
+    @Override
+    public ConfigChange reload(GatewayConfig config) {
+      return gateway.reload(config);
+    }
+
+    @Override
+    public void configProblem(@Nullable String problem) {
+      gateway.configProblem(problem);
     }
   }
 

@@ -76,11 +76,20 @@ public final class ConfigFile {
    * @throws ConfigException with every problem found, each with its path
    */
   public static GatewayConfig read(Path file, UnaryOperator<@Nullable String> environment) {
+    return parse(text(file), file.toString(), environment);
+  }
+
+  /**
+   * A file's text, whatever it says.
+   *
+   * @throws ConfigException if it can't be read or can't be a configuration
+   */
+  public static String text(Path file) {
     try {
       if (Files.size(file) > MAX_BYTES) {
         throw new ConfigException(file.toString(), "larger than 1MiB, so no configuration");
       }
-      return parse(Files.readString(file), file.toString(), environment);
+      return Files.readString(file);
     } catch (NoSuchFileException e) {
       throw new ConfigException(file.toString(), "there is no such file");
     } catch (CharacterCodingException e) {

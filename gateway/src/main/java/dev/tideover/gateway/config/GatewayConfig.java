@@ -71,6 +71,13 @@ public record GatewayConfig(
         });
   }
 
+  /** The same with these services alone; one at least. */
+  public GatewayConfig only(Set<String> names) {
+    Map<String, Service> kept = new LinkedHashMap<>(services);
+    kept.keySet().retainAll(names);
+    return new GatewayConfig(kafka, http, admin, secret, replies, shutdown, kept);
+  }
+
   /** Without the secret: this text may reach a log. */
   @Override
   public String toString() {

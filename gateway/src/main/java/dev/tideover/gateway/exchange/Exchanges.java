@@ -64,7 +64,10 @@ public final class Exchanges implements AutoCloseable {
             thread.setDaemon(true);
             return thread;
           });
-  private volatile boolean stopping;
+  private volatile boolean ending;
+
+  /** When the waits were to end, in nanoseconds; written before {@link #ending} is. */
+  private long endingSince;
 
   /**
    * Ready to take requests.
@@ -144,6 +147,9 @@ public final class Exchanges implements AutoCloseable {
     try {
       long now = nanoTime.getAsLong();
       waiters.expire(now);
+      if (ending) {
+        waiters.endEarly(now, endingSince);
+      }
       problems.report(now);
     } catch (RuntimeException | Error e) {
       // Thrown on, it would end the timer, and no wait would end any more.
@@ -162,20 +168,34 @@ public final class Exchanges implements AutoCloseable {
         service == null ? REMOVED : service, name -> new AtomicInteger());
   }
 
+  /** How many clients wait for a reply. */
+  public int waiting() {
+    return waiters.size();
+  }
+
   boolean isStopping() {
-    return stopping;
+    return ending;
   }
 
-  /** From now on requests are refused. */
-  public void stop() {
-    stopping = true;
+  /**
+   * Ends all waits: who is stored gets a 202 now; who may be stored gets it with the
+   * acknowledgement, or a 504 when {@link Waiters#ACKNOWLEDGEMENT_GRACE} is over. A request that is
+   * still on its way to Kafka goes on and ends likewise; one that begins now is refused. Returns at
+   * once.
+   */
+  public synchronized void endWaits() {
+    if (!ending) {
+      endingSince = nanoTime.getAsLong();
+      ending = true;
+    }
+    waiters.endEarly(nanoTime.getAsLong(), endingSince);
   }
 
-  /** Ends all waits: who is stored gets a 202, who may be stored a 504. */
+  /** Ends the waits that there still are, and the timer. */
   @Override
   public void close() {
-    stop();
-    waiters.endAll();
+    endWaits();
     reaper.shutdown();
+    waiters.endEarly(endingSince + Waiters.ACKNOWLEDGEMENT_GRACE.toNanos(), endingSince);
   }
 }

@@ -119,9 +119,20 @@ public final class Waiters implements ReplyFeed.Listener {
         });
   }
 
-  /** Ends all waits now, before their time. */
-  void endAll() {
-    forEach(waiter -> end(waiter, new Waiter.Ending.TimeIsUp(true)));
+  /**
+   * Ends all waits before their time: at once where the request is stored, otherwise when its
+   * acknowledgement is late. To be called until nobody waits.
+   *
+   * @param since when the waits were to end, in {@code System.nanoTime()}
+   */
+  void endEarly(long now, long since) {
+    boolean late = now - since >= ACKNOWLEDGEMENT_GRACE.toNanos();
+    forEach(
+        waiter -> {
+          if (waiter.isSettled() || late) {
+            end(waiter, new Waiter.Ending.TimeIsUp(true));
+          }
+        });
   }
 
   private void forEach(Consumer<Waiter> action) {

@@ -39,4 +39,9 @@ final class BodyDeadlines {
       entry.getKey().tooSlow();
     }
   }
+
+  /** The gateway is stopping: no body is waited for any longer. */
+  void endAll() {
+    new ArrayList<>(reading.keySet()).forEach(InboundRequest::stopping);
+  }
 }

@@ -8,6 +8,7 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
@@ -15,9 +16,9 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,11 +38,19 @@ public final class HttpFront extends VerticleBase {
 
   private static final Duration DISCARD_LIMIT = Duration.ofSeconds(2);
 
+  /** How long answers that are ready may take to go out. */
+  public static final Duration ANSWERS_LIMIT = Duration.ofSeconds(5);
+
   private final GatewayConfig.Http config;
   private final Exchanges exchanges;
   private final BodyDeadlines deadlines = new BodyDeadlines();
   private final IdleConnections idle = new IdleConnections(System::nanoTime);
   private @Nullable HttpServer server;
+
+  /** Connections that have had the last answer they get; touched on the event loop alone. */
+  private final Set<HttpConnection> ended = new HashSet<>();
+
+  private volatile boolean draining;
 
   public HttpFront(GatewayConfig.Http config, Exchanges exchanges) {
     this.config = config;
@@ -84,13 +93,38 @@ public final class HttpFront extends VerticleBase {
     return Objects.requireNonNull(server).actualPort();
   }
 
-  /** Lets the answers under way go out, for 5 s at most. */
+  /** From now on each answer ends its connection, so that its client goes elsewhere. Any thread. */
+  public void drain() {
+    draining = true;
+  }
+
+  /**
+   * Takes no more connections and closes those without an open request; the others are closed when
+   * theirs has been answered. Any thread.
+   *
+   * @param limit after it all are closed, answered or not
+   * @return done when no connection is left
+   */
+  public Future<Void> shutdown(Duration limit) {
+    return server == null ? Future.succeededFuture() : server.shutdown(limit);
+  }
+
+  /** Refuses the requests whose body is not complete. Any thread. */
+  public void endBodies() {
+    context.runOnContext(nothing -> deadlines.endAll());
+  }
+
+  /** Lets the answers under way go out, for 5 s at most; nothing is left to do after a shutdown. */
   @Override
   public Future<?> stop() {
-    return server == null ? Future.succeededFuture() : server.shutdown(5, TimeUnit.SECONDS);
+    return shutdown(ANSWERS_LIMIT);
   }
 
   private void handle(HttpServerRequest request) {
+    if (ended.contains(request.connection())) {
+      // Pipelined behind an answer that said "close": it must not run (RFC 9112 section 9.6).
+      return;
+    }
     idle.used(request.connection());
     if (request.method().equals(HttpMethod.CONNECT) || request.method().equals(HttpMethod.TRACE)) {
       finish(
@@ -168,8 +202,9 @@ public final class HttpFront extends VerticleBase {
       return;
     }
     boolean complete = request.isEnded() || !announcesBody(request);
-    if (!complete) {
-      request.response().putHeader("Connection", "close");
+    boolean last = !complete || draining;
+    if (last) {
+      endAfter(request);
     }
     Future<Void> written;
     try {
@@ -185,8 +220,19 @@ public final class HttpFront extends VerticleBase {
             nothing -> {
               if (!complete) {
                 discard(request);
+              } else if (last) {
+                request.connection().close();
               }
             });
+  }
+
+  /** The answer that is written next is this connection's last. */
+  private void endAfter(HttpServerRequest request) {
+    request.response().putHeader("Connection", "close");
+    HttpConnection connection = request.connection();
+    if (ended.add(connection)) {
+      connection.closeHandler(closed -> ended.remove(connection));
+    }
   }
 
   /** Without these fields a request of HTTP/1.1 has no body (RFC 9112 section 6.3). */

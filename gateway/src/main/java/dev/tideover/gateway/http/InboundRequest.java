@@ -156,6 +156,14 @@ final class InboundRequest implements Inbound {
         "It took longer than " + BodyDeadlines.LIMIT.toSeconds() + " s.");
   }
 
+  /** The gateway can't wait for the rest. */
+  void stopping() {
+    fail(
+        Answer.Reason.STOPPING,
+        "The body was not complete, so nothing was stored; send the request again, to another"
+            + " gateway.");
+  }
+
   private void fail(Answer.Reason reason, String detail) {
     Promise<byte[]> failed = endReading();
     if (failed != null) {

@@ -7,7 +7,7 @@ public final class KafkaUnavailableException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  KafkaUnavailableException(String message, @Nullable Throwable cause) {
+  public KafkaUnavailableException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

@@ -97,14 +97,23 @@ class WaitersTest {
   }
 
   @Test
-  void theGatewaysEndEndsAllWaitsBeforeTheirTime() throws Exception {
-    Waiter stored = waiter(100);
+  void theGatewaysEndEndsTheWaitsOfStoredRequestsAtOnceAndGivesTheOthersTheGrace()
+      throws Exception {
+    Waiter stored = waiter(100_000);
     stored.offset = 7;
-    Waiter open = waiter(100);
+    Waiter stored2 = waiter(100_000);
+    Waiter open = waiter(100_000);
 
-    waiters.endAll();
-
+    waiters.endEarly(50, 50);
     assertThat(ending(stored)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
+    assertThat(waiters.size()).isEqualTo(2);
+
+    stored2.offset = 7;
+    waiters.endEarly(50 + GRACE - 1, 50);
+    assertThat(ending(stored2)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
+    assertThat(waiters.size()).isOne();
+
+    waiters.endEarly(50 + GRACE, 50);
     assertThat(ending(open)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
     assertThat(waiting).hasValue(0);
   }

@@ -44,7 +44,8 @@ public final class Child implements AutoCloseable {
    * @param directory where its log goes, as {@code name.log}
    * @throws BenchException if there is no such program
    */
-  static Child start(String name, Path directory, List<String> command) throws BenchException {
+  public static Child start(String name, Path directory, List<String> command)
+      throws BenchException {
     Path log = directory.resolve(name + ".log");
     try {
       Process process =
@@ -109,6 +110,16 @@ public final class Child implements AutoCloseable {
   /** Waits for its end. */
   public boolean endsWithin(Duration bound) throws InterruptedException {
     return process.waitFor(bound.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Asks it to end, with SIGTERM. */
+  public void terminate() {
+    process.destroy();
+  }
+
+  /** Its exit code, once it has ended. */
+  public int exitCode() {
+    return process.exitValue();
   }
 
   /** The operating system's number for it. */

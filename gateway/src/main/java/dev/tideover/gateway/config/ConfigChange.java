@@ -1,0 +1,145 @@
+package dev.tideover.gateway.config;
+
+import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What differs between the configuration that runs and the one that is to follow it.
+ *
+ * @param refused what a running gateway can't change, one line each: the path, both values, what to
+ *     do; empty where the new configuration can be taken
+ * @param added services that are new
+ * @param removed services that are gone
+ * @param changed services whose routes or limits are others
+ * @param shutdown whether that differs
+ */
+public record ConfigChange(
+    List<String> refused,
+    Set<String> added,
+    Set<String> removed,
+    Set<String> changed,
+    boolean shutdown) {
+
+  private static final String RESTART = "; only a restart can change it";
+
+  /** Values of these are not for a log. */
+  private static final Set<String> HIDDEN = Set.of("secret", "admin.token", "kafka.properties");
+
+  /**
+   * Compares two configurations.
+   *
+   * @param largestBody bytes of the largest body that the gateway was started for
+   */
+  public static ConfigChange between(GatewayConfig now, GatewayConfig next, long largestBody) {
+    List<String> refused = new ArrayList<>();
+    compare("kafka", now.kafka(), next.kafka(), refused);
+    compare("http", now.http(), next.http(), refused);
+    compare("admin", now.admin(), next.admin(), refused);
+    compare("replies", now.replies(), next.replies(), refused);
+    compare("secret", now.secret(), next.secret(), refused);
+
+    Map<String, GatewayConfig.Service> before = now.services();
+    Set<String> added = new LinkedHashSet<>();
+    Set<String> changed = new LinkedHashSet<>();
+    next.services()
+        .forEach(
+            (name, service) -> {
+              refuseLargerBodies(service, largestBody, refused);
+              GatewayConfig.Service known = before.get(name);
+              if (known == null) {
+                added.add(name);
+              } else {
+                String path = "services." + name + ".topic";
+                compare(path, known.topic(), service.topic(), refused);
+                if (!known.equals(service)) {
+                  changed.add(name);
+                }
+              }
+            });
+    Set<String> removed = new LinkedHashSet<>(before.keySet());
+    removed.removeAll(next.services().keySet());
+    return new ConfigChange(
+        List.copyOf(refused), added, removed, changed, !now.shutdown().equals(next.shutdown()));
+  }
+
+  /** Whether both say the same. */
+  public boolean isNone() {
+    return refused.isEmpty()
+        && added.isEmpty()
+        && removed.isEmpty()
+        && changed.isEmpty()
+        && !shutdown;
+  }
+
+  /** In words, for the log. */
+  @Override
+  public String toString() {
+    List<String> words = new ArrayList<>();
+    describe("services added: ", added, words);
+    describe("services removed: ", removed, words);
+    describe("services changed: ", changed, words);
+    if (shutdown) {
+      words.add("shutdown changed");
+    }
+    return words.isEmpty() ? "no difference" : String.join("; ", words);
+  }
+
+  private static void describe(String what, Set<String> names, List<String> words) {
+    if (!names.isEmpty()) {
+      words.add(what + String.join(", ", names));
+    }
+  }
+
+  /** The producer was made for records of a certain size, and would refuse larger ones. */
+  private static void refuseLargerBodies(
+      GatewayConfig.Service service, long largestBody, List<String> refused) {
+    for (GatewayConfig.Route route : service.routes()) {
+      if (route.maxBody() > largestBody) {
+        refused.add(
+            route.where()
+                + ".max-body: the file says "
+                + route.maxBody()
+                + " bytes, this gateway was started for "
+                + largestBody
+                + " at most; only a restart can raise that");
+      }
+    }
+  }
+
+  /** Every part of two records; what is no record is a value. */
+  private static void compare(
+      String path, @Nullable Object now, @Nullable Object next, List<String> refused) {
+    if (Objects.equals(now, next)) {
+      return;
+    }
+    if (now instanceof Record && next instanceof Record) {
+      for (RecordComponent part : now.getClass().getRecordComponents()) {
+        compare(path + "." + key(part.getName()), value(part, now), value(part, next), refused);
+      }
+    } else if (HIDDEN.contains(path)) {
+      refused.add(path + ": the file has another than the one that runs (not shown)" + RESTART);
+    } else {
+      refused.add(path + ": the file says " + next + ", what runs is " + now + RESTART);
+    }
+  }
+
+  private static @Nullable Object value(RecordComponent part, Object record) {
+    try {
+      return part.getAccessor().invoke(record);
+    } catch (ReflectiveOperationException impossible) {
+      throw new AssertionError("a public record's part can't be read", impossible);
+    }
+  }
+
+  /** {@code minInsync} is {@code min-insync} in the file. */
+  private static String key(String name) {
+    return name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
+  }
+}
