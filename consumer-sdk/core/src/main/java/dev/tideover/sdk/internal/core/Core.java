@@ -3,7 +3,6 @@ package dev.tideover.sdk.internal.core;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Objects;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -26,16 +25,12 @@ public class Core<W> {
   private static final long INFRASTRUCTURE_PAUSE = 500_000_000L;
   private static final long MAX_INFRASTRUCTURE_PAUSE = 5_000_000_000L;
 
-  /** Crashes alone that make a dead letter. */
-  private static final int MOST_CRASHES = 2;
-
-  /** Ordering keys of one partition that can be parked. */
-  private static final int MOST_PARKED = 10_000;
-
   private final Policy policy;
   private final Effects<W> effects;
   private final Lanes<W> lanes;
   private final Adoptions<W> adoptions;
+  private final Recollection<W> recollection;
+  private final Parking<W> parking;
   private final Pace pace;
   private final Breaker breaker = new Breaker();
   private final Permits permits = new Permits();
@@ -61,6 +56,8 @@ public class Core<W> {
     this.effects = effects;
     this.lanes = lanes;
     this.adoptions = new Adoptions<>(policy, effects);
+    this.recollection = new Recollection<>(policy, effects);
+    this.parking = new Parking<>(policy, effects);
     this.pace = new Pace(policy.concurrency(), now);
     this.watchdog = new Watchdog<>(policy, effects, now);
     this.commits = new Commits(now);
@@ -190,41 +187,13 @@ public class Core<W> {
     }
     work.step(step);
     if (step == Work.Step.HANDLE) {
-      recall(work);
+      recollection.recall(work);
     } else {
       work.trouble().dead = true;
     }
     lanes.line(work);
     if (suspicion(work) == Trouble.Suspicion.ALONE) {
       lanes.isolateLaneOf(work);
-    }
-  }
-
-  /** What is known of it from before. */
-  private void recall(Work<W> work) {
-    Inheritance inheritance = work.assignment.inheritance;
-    if (policy.ledger() && work.offset < inheritance.suspectsEnd()) {
-      work.trouble().suspicion = Trouble.Suspicion.SHARED;
-    }
-    Inheritance.Remembered known = inheritance.remembered().get(work.offset);
-    if (known == null || !known.id().equals(effects.idOf(work.payload()))) {
-      return;
-    }
-    Trouble trouble = work.trouble();
-    work.attempts = known.attempts();
-    trouble.inLedger = true;
-    trouble.crashes = known.crashes();
-    if (known.crashes() >= MOST_CRASHES) {
-      bury(
-          work,
-          "crash-loop",
-          known.crashes() + " times an instance has ended while this request ran alone in it");
-      if (known.openStart()) {
-        // So that it stays one, should it come again, whatever is made of its last start by then.
-        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
-      }
-    } else if (known.openStart()) {
-      trouble.suspicion = Trouble.Suspicion.ALONE;
     }
   }
 
@@ -274,10 +243,11 @@ public class Core<W> {
     if (breaker.isProbe(work.ticket)) {
       probe = work;
     }
-    String blocker = blockerOf(work);
+    String blocker = parking.blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
       breaker.lost(work.ticket, now);
-      bury(work, "parked", "request " + blocker + " with the same ordering key has failed");
+      recollection.bury(
+          work, "parked", "request " + blocker + " with the same ordering key has failed");
       begin(work, null);
       return;
     }
@@ -285,7 +255,7 @@ public class Core<W> {
     if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded) {
       LedgerEntry.Start start =
           suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
-      record(work, Trouble.After.HANDLE, attempts(work, start));
+      record(work, Trouble.After.HANDLE, recollection.attempts(work, start));
     }
     begin(work, permits.take());
   }
@@ -298,35 +268,12 @@ public class Core<W> {
     effects.begin(work);
   }
 
-  private @Nullable String blockerOf(Work<W> work) {
-    Lane<W> lane = work.lane;
-    return lane == null || work.assignment.parked.isEmpty()
-        ? null
-        : work.assignment.parked.get(lane.key.toString());
-  }
-
-  private void bury(Work<W> work, String reason, String error) {
-    work.trouble().dead = true;
-    work.step(Work.Step.BURY);
-    effects.bury(work.payload(), reason, error);
-  }
-
   private void record(Work<W> work, Trouble.After after, LedgerEntry entry) {
     Trouble trouble = work.trouble();
     trouble.after = after;
     trouble.entry = entry;
     trouble.inLedger |= entry instanceof LedgerEntry.Attempts;
     work.step(Work.Step.RECORD);
-  }
-
-  private LedgerEntry attempts(Work<W> work, LedgerEntry.Start start) {
-    return new LedgerEntry.Attempts(
-        work.offset,
-        Objects.requireNonNull(effects.idOf(work.payload())),
-        work.attempts,
-        work.trouble().crashes,
-        start,
-        policy.incarnation());
   }
 
   // ---- Requests come back.
@@ -341,13 +288,8 @@ public class Core<W> {
     } else {
       breaker.lost(work.ticket, now);
     }
-    if (nanos > 0 && !work.isStale() && frees(work)) {
-      record(
-          work,
-          Trouble.After.FREE,
-          new LedgerEntry.Parked(
-              Objects.requireNonNull(work.lane).key.toString(),
-              Objects.requireNonNull(blockerOf(work))));
+    if (nanos > 0 && !work.isStale() && parking.frees(work)) {
+      record(work, Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
       return;
     }
@@ -356,37 +298,8 @@ public class Core<W> {
 
   private void end(Work<W> work) {
     commits.completed();
-    if (!work.isStale() && work.trouble != null && work.trouble.inLedger) {
-      if (work.trouble.dead) {
-        // Until its offset is committed it can come again, and then it mustn't begin anew.
-        work.assignment.forgettable.add(work.offset);
-      } else {
-        effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
-      }
-    }
+    recollection.ended(work);
     lanes.end(work);
-  }
-
-  /** What can't come again any more. */
-  private void forget(Assignment<?> assignment, long committed) {
-    if (assignment.live && !assignment.forgettable.isEmpty()) {
-      assignment.forgettable.removeIf(
-          offset -> {
-            boolean committedNow = offset < committed;
-            if (committedNow) {
-              effects.forget(assignment.partition, LedgerEntry.Attempts.key(offset));
-            }
-            return committedNow;
-          });
-    }
-  }
-
-  /** Whether it is the failed one of a parked key. It frees the key if it has been handled. */
-  private boolean frees(Work<W> work) {
-    String blocker = blockerOf(work);
-    return blocker != null
-        && (work.trouble == null || !work.trouble.dead)
-        && blocker.equals(effects.idOf(work.payload()));
   }
 
   /**
@@ -426,35 +339,25 @@ public class Core<W> {
       return;
     }
     boolean exhausted = fault == Fault.REJECTED || work.attempts + 1 >= policy.attempts();
-    if (exhausted && parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
+    if (exhausted && parking.wants(work) && parking.isFull(work)) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.
       wait(work, now + MAX_INFRASTRUCTURE_PAUSE, recorded);
       return;
     }
     work.attempts++;
     if (exhausted) {
-      bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
+      recollection.bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
       if (recorded) {
-        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+        effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
       }
-      park(work);
+      if (parking.wants(work)) {
+        record(work, Trouble.After.PARK, parking.newEntry(work));
+      }
       begin(work, null);
     } else {
       long due = now + (pause >= 0 ? pause : policy.pauses().after(work.attempts));
       wait(work, due, policy.ledger());
     }
-  }
-
-  private void park(Work<W> work) {
-    Lane<W> lane = work.lane;
-    if (lane != null && parks(work)) {
-      String id = Objects.requireNonNull(effects.idOf(work.payload()));
-      record(work, Trouble.After.PARK, new LedgerEntry.Parked(lane.key.toString(), id));
-    }
-  }
-
-  private boolean parks(Work<W> work) {
-    return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
   }
 
   /**
@@ -465,7 +368,7 @@ public class Core<W> {
    */
   private void wait(Work<W> work, long due, boolean record) {
     if (record) {
-      record(work, Trouble.After.WAIT, attempts(work, LedgerEntry.Start.NONE));
+      record(work, Trouble.After.WAIT, recollection.attempts(work, LedgerEntry.Start.NONE));
       work.trouble().due = due;
       begin(work, null);
     } else {
@@ -514,13 +417,12 @@ public class Core<W> {
         lanes.again(work, trouble.due, true);
       }
       case PARK -> {
-        LedgerEntry.Parked parked = (LedgerEntry.Parked) work.entry();
-        work.assignment.parked.put(parked.orderingKey(), parked.blockerId());
+        parking.park(work);
         work.step(Work.Step.BURY);
         begin(work, null);
       }
       case FREE -> {
-        work.assignment.parked.remove(((LedgerEntry.Parked) work.entry()).orderingKey());
+        parking.free(work);
         end(work);
       }
     }
@@ -551,7 +453,7 @@ public class Core<W> {
     if (!work.isStale() && work.closing() && work.trouble != null && work.trouble.recorded) {
       // It isn't open any more, and others of this partition may crash the instance still.
       work.trouble.recorded = false;
-      effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
     }
     lanes.giveBack(work);
   }
@@ -631,7 +533,7 @@ public class Core<W> {
     }
     lanes.committed(snapshot);
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      forget(entry.assignment(), entry.offset());
+      recollection.committed(entry.assignment(), entry.offset());
     }
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {
