@@ -5,8 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
+import dev.tideover.sdk.internal.core.LedgerEntry.Cancelled;
 import dev.tideover.sdk.internal.core.LedgerEntry.Parked;
 import dev.tideover.sdk.internal.core.LedgerEntry.Start;
+import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.WireHeaders;
 import java.util.Arrays;
 import java.util.Locale;
@@ -30,6 +32,8 @@ final class LedgerCodec {
 
   private static final String REQUEST_KEY = "request/";
   private static final String PARKED_KEY = "parked/";
+  private static final String CANCEL_KEY = "cancel/";
+  private static final String CANCELLED_KEY = "cancelled/";
   private static final String BEGUN_KEY = "begun";
 
   private static final byte[] EMPTY = new byte[0];
@@ -49,6 +53,9 @@ final class LedgerCodec {
       add(headers, BLOCKER, parked.blockerId());
     } else if (entry instanceof Begun begun) {
       add(headers, TOPIC_ID, begun.topicId().toString());
+    } else if (entry instanceof Cancelled cancelled) {
+      add(headers, WireHeaders.ID, cancelled.id());
+      add(headers, WireHeaders.CANCEL, partition + "/" + cancelled.offset());
     }
     return record;
   }
@@ -82,6 +89,15 @@ final class LedgerCodec {
     } else if (key.equals(BEGUN_KEY)) {
       Uuid topicId = topicId(find(headers, TOPIC_ID));
       entry = topicId == null ? null : new Begun(topicId);
+    } else if (key.startsWith(CANCEL_KEY)) {
+      Cancellation wish = Cancellation.decode(record);
+      entry = wish == null ? null : new Cancelled(wish.offset(), wish.id().toString(), false);
+    } else if (key.startsWith(CANCELLED_KEY)) {
+      String id = find(headers, WireHeaders.ID);
+      String place = find(headers, WireHeaders.CANCEL);
+      long offset = number(key.substring(CANCELLED_KEY.length()), Long.MAX_VALUE);
+      boolean right = (record.partition() + "/" + offset).equals(place);
+      entry = id == null || offset < 0 || !right ? null : new Cancelled(offset, id, true);
     } else {
       return null;
     }

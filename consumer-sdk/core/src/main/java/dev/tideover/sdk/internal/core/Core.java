@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A request's way: {@link #received}, {@link Effects#begin}, and exactly one of {@link #ended},
  * {@link #failed}, {@link #again}, {@link #givenBack} and {@link #recorded} for each {@code begin}.
+ * With {@link #cancel} it goes straight to its end, if it hasn't begun.
  *
  * @param <W> what the caller keeps with a request
  */
@@ -31,6 +32,7 @@ public class Core<W> {
   private final Adoptions<W> adoptions;
   private final Recollection<W> recollection;
   private final Parking<W> parking;
+  private final Cancellations<W> cancellations;
   private final Pace pace;
   private final Breaker breaker = new Breaker();
   private final Permits permits = new Permits();
@@ -55,7 +57,8 @@ public class Core<W> {
     this.policy = policy;
     this.effects = effects;
     this.lanes = lanes;
-    this.adoptions = new Adoptions<>(policy, effects);
+    this.cancellations = new Cancellations<>(policy, effects);
+    this.adoptions = new Adoptions<>(policy, effects, cancellations);
     this.recollection = new Recollection<>(policy, effects);
     this.parking = new Parking<>(policy, effects);
     this.pace = new Pace(policy.concurrency(), now);
@@ -187,13 +190,41 @@ public class Core<W> {
     }
     work.step(step);
     if (step == Work.Step.HANDLE) {
-      recollection.recall(work);
+      if (!cancellations.isDecided(work)) {
+        recollection.recall(work);
+      }
+      cancellations.decide(work);
     } else {
       work.trouble().dead = true;
     }
     lanes.line(work);
     if (suspicion(work) == Trouble.Suspicion.ALONE) {
       lanes.isolateLaneOf(work);
+    }
+  }
+
+  /**
+   * A client wants a request not to begin, wherever that is. If it has begun nothing comes of it.
+   *
+   * @param id of the request; if the record at the offset has another one nothing comes of it
+   *     either
+   */
+  public void cancel(TopicPartition partition, long offset, String id) {
+    LedgerEntry.Cancelled wish = new LedgerEntry.Cancelled(offset, id, false);
+    Assignment<W> assignment = lanes.assignment(partition);
+    if (assignment == null) {
+      adoptions.cancel(partition, wish);
+      return;
+    }
+    Work<W> work = cancellations.heard(assignment, wish);
+    if (work != null) {
+      cancelUnlessBegun(work);
+    }
+  }
+
+  private void cancelUnlessBegun(Work<W> work) {
+    if (cancellations.decide(work)) {
+      lanes.goAhead(work);
     }
   }
 
@@ -255,7 +286,7 @@ public class Core<W> {
     if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded) {
       LedgerEntry.Start start =
           suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
-      record(work, Trouble.After.HANDLE, recollection.attempts(work, start));
+      work.record(Trouble.After.HANDLE, recollection.attempts(work, start));
     }
     begin(work, permits.take());
   }
@@ -266,14 +297,6 @@ public class Core<W> {
       watchdog.begun(work);
     }
     effects.begin(work);
-  }
-
-  private void record(Work<W> work, Trouble.After after, LedgerEntry entry) {
-    Trouble trouble = work.trouble();
-    trouble.after = after;
-    trouble.entry = entry;
-    trouble.inLedger |= entry instanceof LedgerEntry.Attempts;
-    work.step(Work.Step.RECORD);
   }
 
   // ---- Requests come back.
@@ -289,7 +312,7 @@ public class Core<W> {
       breaker.lost(work.ticket, now);
     }
     if (nanos > 0 && !work.isStale() && parking.frees(work)) {
-      record(work, Trouble.After.FREE, parking.entryOf(work));
+      work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
       return;
     }
@@ -312,6 +335,7 @@ public class Core<W> {
   public void failed(Work<W> work, Fault fault, long pause, String what, long now) {
     permits.endAlarm();
     cameBack(work);
+    work.begun = true;
     long nanos = work.takeHandlerNanos();
     if (nanos > 0) {
       pace.sample(now, nanos, permits.inUse(), true);
@@ -351,7 +375,7 @@ public class Core<W> {
         effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
       }
       if (parking.wants(work)) {
-        record(work, Trouble.After.PARK, parking.newEntry(work));
+        work.record(Trouble.After.PARK, parking.newEntry(work));
       }
       begin(work, null);
     } else {
@@ -368,7 +392,7 @@ public class Core<W> {
    */
   private void wait(Work<W> work, long due, boolean record) {
     if (record) {
-      record(work, Trouble.After.WAIT, recollection.attempts(work, LedgerEntry.Start.NONE));
+      work.record(Trouble.After.WAIT, recollection.attempts(work, LedgerEntry.Start.NONE));
       work.trouble().due = due;
       begin(work, null);
     } else {
@@ -392,6 +416,7 @@ public class Core<W> {
     switch (trouble.after) {
       case HANDLE -> {
         trouble.recorded = true;
+        work.begun = true;
         work.step(Work.Step.HANDLE);
         work.started = false; // its entry was, but not its handler
         if (!work.assignment.admits(work)) {
@@ -425,6 +450,10 @@ public class Core<W> {
         parking.free(work);
         end(work);
       }
+      case CANCEL -> {
+        cancellations.recorded(work);
+        begin(work, null);
+      }
     }
   }
 
@@ -440,6 +469,7 @@ public class Core<W> {
       breaker.lost(work.ticket, now);
     }
     lanes.again(work, now + pause, anew);
+    cancelUnlessBegun(work);
   }
 
   /** It came back without having been begun, or was given up. */
@@ -456,6 +486,7 @@ public class Core<W> {
       effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
     }
     lanes.giveBack(work);
+    cancelUnlessBegun(work);
   }
 
   private void cameBack(Work<W> work) {
@@ -534,6 +565,7 @@ public class Core<W> {
     lanes.committed(snapshot);
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
       recollection.committed(entry.assignment(), entry.offset());
+      cancellations.committed(entry.assignment(), entry.offset());
     }
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {

@@ -33,6 +33,7 @@ final class Recollection<W> {
     work.attempts = known.attempts();
     trouble.inLedger = true;
     trouble.crashes = known.crashes();
+    work.begun = known.begun();
     if (known.crashes() >= MOST_CRASHES) {
       bury(
           work,
