@@ -18,7 +18,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record Cancellation(int partition, long offset, RequestId id) {
 
-  private static final String KEY = "cancel/";
   private static final long MAX_OFFSET = 999_999_999_999_999_999L;
   private static final byte[] EMPTY = new byte[0];
 
@@ -42,7 +41,7 @@ public record Cancellation(int partition, long offset, RequestId id) {
    * value forgets the entry.
    */
   public static String ledgerKey(long offset) {
-    return KEY + offset;
+    return LedgerKeys.CANCEL + offset;
   }
 
   /** The entry in the ledger, in the partition with the number of the request's. */
@@ -52,7 +51,7 @@ public record Cancellation(int partition, long offset, RequestId id) {
 
   /** The notice to the instances that run. */
   public ProducerRecord<byte[], byte[]> toMembers(String topic) {
-    return record(topic, 0, KEY + place());
+    return record(topic, 0, LedgerKeys.CANCEL + place());
   }
 
   private ProducerRecord<byte[], byte[]> record(String topic, int to, String key) {
@@ -78,7 +77,7 @@ public record Cancellation(int partition, long offset, RequestId id) {
   public static @Nullable Cancellation decode(ConsumerRecord<byte[], byte[]> record) {
     byte[] key = record.key();
     String name = key == null || record.value() == null ? null : Utf8.decode(key);
-    if (name == null || !name.startsWith(KEY)) {
+    if (name == null || !name.startsWith(LedgerKeys.CANCEL)) {
       return null;
     }
     try {
@@ -102,6 +101,6 @@ public record Cancellation(int partition, long offset, RequestId id) {
   /** Whether the record's key and partition say the same as its headers. */
   private boolean isNamed(String name, int recordPartition) {
     return name.equals(ledgerKey(offset)) && recordPartition == partition
-        || name.equals(KEY + place());
+        || name.equals(LedgerKeys.CANCEL + place());
   }
 }

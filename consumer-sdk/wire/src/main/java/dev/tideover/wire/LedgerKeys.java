@@ -15,6 +15,12 @@ public final class LedgerKeys {
   /** In front of an ordering key: why its requests are not handled. */
   public static final String PARKED = "parked/";
 
+  /** A client's wish that a request be cancelled, with its offset; see {@link Cancellation}. */
+  public static final String CANCEL = "cancel/";
+
+  /** A request that was cancelled, with its offset. */
+  public static final String CANCELLED = "cancelled/";
+
   /** That the partition has been read from before. */
   public static final String BEGUN = "begun";
 

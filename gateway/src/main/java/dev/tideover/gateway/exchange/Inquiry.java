@@ -234,13 +234,22 @@ public final class Inquiry {
                 shared.latePlaces.put(asked.id(), offset.getAsLong());
                 return shared.pending(asked.at(offset.getAsLong()), text);
               }
-              boolean settled = shared.clock.instant().isAfter(asked.acceptedAt().plus(SETTLED));
-              return settled
+              Instant now = shared.clock.instant();
+              if (now.isBefore(asked.acceptedAt().plus(SETTLED))) {
+                return shared.pending(asked, text);
+              }
+              // What is absent is known never to have been there only as long as nothing of its
+              // time can have been deleted.
+              Duration safe = service.topic().retention().dividedBy(2);
+              return now.isBefore(asked.acceptedAt().plus(safe))
                   ? missing(
                       asked,
                       Answer.Reason.NEVER_STORED,
                       "It did not reach Kafka and will not run; it is safe to send it again.")
-                  : shared.pending(asked, text);
+                  : missing(
+                      asked,
+                      Answer.Reason.REPLY_EXPIRED,
+                      "Whether it was ever stored can't be told any more.");
             })
         // It may be stored or not, as before.
         .otherwise(failure -> shared.pending(asked, text));

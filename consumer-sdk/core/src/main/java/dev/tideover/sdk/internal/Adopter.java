@@ -65,6 +65,7 @@ final class Adopter implements AutoCloseable {
 
   private final Settings settings;
   private final PartitionInquiry inquiry;
+  private final Runnable listening;
   private final Thread thread;
   private final CompletableFuture<Void> warm = new CompletableFuture<>();
   private final Occasionally maySayFailed = new Occasionally(Duration.ofSeconds(10));
@@ -81,9 +82,10 @@ final class Adopter implements AutoCloseable {
   /** For the thread only. */
   private long backoff = FIRST_BACKOFF;
 
-  private Adopter(Settings settings, PartitionInquiry inquiry) {
+  private Adopter(Settings settings, PartitionInquiry inquiry, Runnable listening) {
     this.settings = settings;
     this.inquiry = inquiry;
+    this.listening = listening;
     this.thread = new Thread(this::run, "tideover-" + settings.service() + "-adopter");
     thread.setDaemon(true);
   }
@@ -92,6 +94,8 @@ final class Adopter implements AutoCloseable {
    * Opens the clients and begins to use them.
    *
    * @param ledger whether there is a ledger topic that can be used
+   * @param listening waits, for a bounded time, until what comes after the ledger was read is heard
+   *     elsewhere; called once, on the adopter's thread, before the first partition
    * @param alive the incarnations whose heartbeats are heard; called on the adopter's thread, and
    *     only if a start in the ledger has no end
    * @param onTopicChanged gets the request topic's id before and after, when it has been deleted
@@ -101,10 +105,12 @@ final class Adopter implements AutoCloseable {
   static Adopter start(
       Settings settings,
       boolean ledger,
+      Runnable listening,
       Supplier<Set<String>> alive,
       BiConsumer<Uuid, Uuid> onTopicChanged) {
     Adopter adopter =
-        new Adopter(settings, new PartitionInquiry(settings, ledger, alive, onTopicChanged));
+        new Adopter(
+            settings, new PartitionInquiry(settings, ledger, alive, onTopicChanged), listening);
     adopter.thread.start();
     return adopter;
   }
@@ -156,6 +162,7 @@ final class Adopter implements AutoCloseable {
     String reason = "the consumer is closed";
     try {
       warmUp();
+      listening.run();
       long nextTry = System.nanoTime();
       long nextCheck = nextTry + TOPIC_CHECK;
       while (awaitWork(nextTry, nextCheck)) {

@@ -33,6 +33,7 @@ final class Doing implements Effects<Delivery> {
   private final Consumer<Core<Delivery>> onPartitions;
   private final Consumer<Throwable> onFatal;
   private final Occasionally maySayParked = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayNotCancelled = new Occasionally(Duration.ofSeconds(10));
   private @Nullable Core<Delivery> core;
 
   /** Who finds out about partitions. */
@@ -132,6 +133,16 @@ final class Doing implements Effects<Delivery> {
     handling.note(
         partition,
         LedgerCodec.tombstone(ledgerKey, ServiceTopics.ledger(settings), partition.partition()));
+  }
+
+  @Override
+  public void notCancelled(TopicPartition partition) {
+    if (maySayNotCancelled.now()) {
+      log.warn(
+          "More requests of {} are cancelled than can be kept in mind: some of them are handled all"
+              + " the same",
+          partition);
+    }
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.tideover.sdk.ConsumerState;
 import dev.tideover.sdk.HeadOfLine;
 import dev.tideover.sdk.TideoverConsumer;
 import dev.tideover.sdk.internal.core.Core;
+import dev.tideover.wire.Cancellation;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
@@ -46,6 +47,7 @@ public final class Engine implements TideoverConsumer {
   private final Meters meters;
   private final Events events;
   private final Thread owner;
+  private final Occasionally maySayNotCancelled = new Occasionally(Duration.ofSeconds(10));
 
   /** The parts that other threads call; set by the owner thread before {@link #started}. */
   private volatile @Nullable Mailbox mailbox;
@@ -135,12 +137,18 @@ public final class Engine implements TideoverConsumer {
     mailbox = box;
     try (Members members =
             topics.members()
-                ? Members.start(settings, incarnation, sender::sendHeartbeat, this::hasNothing)
+                ? Members.start(
+                    settings,
+                    incarnation,
+                    sender::sendHeartbeat,
+                    cancellation -> cancel(box, cancellation),
+                    this::hasNothing)
                 : null;
         Adopter adopter =
             Adopter.start(
                 settings,
                 topics.ledger(),
+                () -> awaitListening(members),
                 () -> alive(members),
                 (was, is) -> box.stopAll(recreated(was, is)))) {
       Assembly parts =
@@ -169,6 +177,30 @@ public final class Engine implements TideoverConsumer {
 
   private synchronized boolean hasNothing() {
     return partitions.isEmpty();
+  }
+
+  /** On the members' thread. */
+  private void cancel(Mailbox box, Cancellation cancellation) {
+    TopicPartition partition =
+        new TopicPartition(settings.requestTopic(), cancellation.partition());
+    boolean told = box.cancel(partition, cancellation.offset(), cancellation.id().toString());
+    if (!told && maySayNotCancelled.now()) {
+      log.warn(
+          "More than {} cancellations wait to be looked at; some of their requests are handled all"
+              + " the same",
+          Mailbox.MOST_CANCELLATIONS);
+    }
+  }
+
+  /** On the adopter's thread. What the ledger doesn't say when it is read has to be heard. */
+  private static void awaitListening(@Nullable Members members) {
+    try {
+      if (members != null && !members.awaitListening(HEAR_TIMEOUT)) {
+        log.debug("A cancellation that comes now may be missed");
+      }
+    } catch (InterruptedException closing) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** On the adopter's thread. Who isn't heard yet mustn't be taken for dead. */

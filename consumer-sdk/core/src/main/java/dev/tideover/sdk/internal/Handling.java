@@ -129,6 +129,7 @@ final class Handling {
         case HANDLE -> handle(work, delivery);
         case RECORD -> record(work);
         case BURY -> bury(work, delivery);
+        case CANCEL -> cancel(work, delivery);
         case REPLY -> reply(work, delivery);
       }
     } catch (Throwable defect) {
@@ -340,6 +341,15 @@ final class Handling {
     }
   }
 
+  /** It has been recorded that it never begins; its client may know now. */
+  private void cancel(Work<Delivery> work, Delivery delivery) {
+    if (replyPartitionExists(work, delivery)) {
+      meters.cancelled();
+      answer(work, delivery, ended(work, delivery, ReplyOutcome.CANCELLED));
+      reply(work, delivery);
+    }
+  }
+
   private static void answer(Work<Delivery> work, Delivery delivery, ReplyEnvelope reply) {
     delivery.answer(reply);
     work.step(Work.Step.REPLY);
@@ -351,7 +361,10 @@ final class Handling {
     bury(work, delivery);
   }
 
-  /** Before the handler runs: a reply that nobody could get would be found out about too late. */
+  /**
+   * Before it is decided by what it ends: a reply that nobody could get would be found out about
+   * too late.
+   */
   private boolean replyPartitionExists(Work<Delivery> work, Delivery delivery) {
     RequestEnvelope request = delivery.envelope();
     boolean exists;

@@ -5,8 +5,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
+import dev.tideover.sdk.internal.core.LedgerEntry.Cancelled;
 import dev.tideover.sdk.internal.core.LedgerEntry.Parked;
 import dev.tideover.sdk.internal.core.LedgerEntry.Start;
+import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.LedgerKeys;
 import dev.tideover.wire.WireHeaders;
 import java.util.Arrays;
@@ -46,6 +48,9 @@ final class LedgerCodec {
       add(headers, BLOCKER, parked.blockerId());
     } else if (entry instanceof Begun begun) {
       add(headers, TOPIC_ID, begun.topicId().toString());
+    } else if (entry instanceof Cancelled cancelled) {
+      add(headers, WireHeaders.ID, cancelled.id());
+      add(headers, WireHeaders.CANCEL, partition + "/" + cancelled.offset());
     }
     return record;
   }
@@ -80,6 +85,15 @@ final class LedgerCodec {
     } else if (key.equals(LedgerKeys.BEGUN)) {
       Uuid topicId = topicId(find(headers, TOPIC_ID));
       entry = topicId == null ? null : new Begun(topicId);
+    } else if (key.startsWith(LedgerKeys.CANCEL)) {
+      Cancellation wish = Cancellation.decode(record);
+      entry = wish == null ? null : new Cancelled(wish.offset(), wish.id().toString(), false);
+    } else if (key.startsWith(LedgerKeys.CANCELLED)) {
+      String id = find(headers, WireHeaders.ID);
+      String place = find(headers, WireHeaders.CANCEL);
+      long offset = number(key.substring(LedgerKeys.CANCELLED.length()), Long.MAX_VALUE);
+      boolean right = (record.partition() + "/" + offset).equals(place);
+      entry = id == null || offset < 0 || !right ? null : new Cancelled(offset, id, true);
     } else {
       return null;
     }

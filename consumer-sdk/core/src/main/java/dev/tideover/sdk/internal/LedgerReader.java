@@ -2,11 +2,14 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
+import dev.tideover.sdk.internal.core.LedgerEntry.Cancelled;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Predicate;
@@ -28,8 +31,21 @@ final class LedgerReader implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(LedgerReader.class);
 
-  /** So many entries of a partition are taken, those of finished requests not counted. */
+  /**
+   * So many entries of a partition are taken, those of finished requests and of cancelled ones not
+   * counted.
+   */
   static final int MAX_ENTRIES = 100_000;
+
+  /**
+   * So many entries about cancelled requests that aren't finished are taken: wishes and decisions,
+   * those with the lowest offsets. A client can cause as many as it likes, so more of them mustn't
+   * stop the partition; see {@code Cancellations.MOST} for why that many are enough.
+   */
+  static final int MAX_CANCELLED = 120_000;
+
+  /** So many about cancelled requests that are finished are handed over, to be forgotten. */
+  private static final int MAX_OVER = 1_000;
 
   /** It reads nothing but what is there, so a broker never has to wait for more. */
   private static final int FETCH_WAIT = 2;
@@ -51,11 +67,65 @@ final class LedgerReader implements AutoCloseable {
    */
   record Span(long from, long to, long committed) {}
 
-  /** What was read of it so far, by key. */
-  private record Part(Span span, Map<String, LedgerEntry> entries) {}
+  /**
+   * What was read of it so far, by key.
+   *
+   * @param cancelled those about cancelled requests among them that aren't finished
+   * @param over those about cancelled ones that are
+   */
+  private record Part(
+      Span span,
+      Map<String, LedgerEntry> entries,
+      TreeSet<Cancelled> cancelled,
+      Map<String, LedgerEntry> over) {
+
+    Part(Span span) {
+      this(
+          span,
+          new HashMap<>(),
+          new TreeSet<>(
+              Comparator.comparingLong(Cancelled::offset).thenComparing(Cancelled::decided)),
+          new HashMap<>());
+    }
+
+    boolean isTooMuch() {
+      return entries.size() - cancelled.size() > MAX_ENTRIES;
+    }
+
+    void forget(String key) {
+      over.remove(key);
+      if (entries.remove(key) instanceof Cancelled about) {
+        cancelled.remove(about);
+      }
+    }
+
+    /** Whether there is still room for all. */
+    boolean put(Cancelled about) {
+      if (about.offset() < span.committed()) {
+        if (over.size() < MAX_OVER) {
+          over.put(about.key(), about);
+        }
+        return true;
+      }
+      cancelled.add(about);
+      entries.put(about.key(), about);
+      if (cancelled.size() <= MAX_CANCELLED) {
+        return true;
+      }
+      entries.remove(cancelled.pollLast().key());
+      return false;
+    }
+
+    List<LedgerEntry> all() {
+      List<LedgerEntry> all = new ArrayList<>(entries.values());
+      all.addAll(over.values());
+      return all;
+    }
+  }
 
   private final KafkaConsumer<byte[], byte[]> consumer;
   private final Occasionally maySayGarbled = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayTooManyCancelled = new Occasionally(Duration.ofSeconds(10));
   private long garbled;
 
   /**
@@ -94,7 +164,7 @@ final class LedgerReader implements AutoCloseable {
       Predicate<TopicPartition> wanted,
       BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
     Map<TopicPartition, Part> left = new HashMap<>();
-    spans.forEach((partition, span) -> left.put(partition, new Part(span, new HashMap<>())));
+    spans.forEach((partition, span) -> left.put(partition, new Part(span)));
     try {
       consumer.assign(left.keySet());
       spans.forEach((partition, span) -> consumer.seek(partition, span.from()));
@@ -133,18 +203,18 @@ final class LedgerReader implements AutoCloseable {
       TopicPartition partition,
       Part part,
       BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
-    boolean tooMany = part.entries().size() > MAX_ENTRIES;
+    boolean tooMany = part.isTooMuch();
     if (!tooMany && consumer.position(partition, POSITION) < part.span().to()) {
       return false;
     }
-    complete.accept(partition, tooMany ? null : new ArrayList<>(part.entries().values()));
+    complete.accept(partition, tooMany ? null : part.all());
     return true;
   }
 
   private void take(ConsumerRecord<byte[], byte[]> record, Part part) {
     String key = LedgerCodec.key(record);
     if (key != null && record.value() == null) {
-      part.entries().remove(key);
+      part.forget(key);
       return;
     }
     LedgerEntry entry = LedgerCodec.decode(record);
@@ -159,6 +229,16 @@ final class LedgerReader implements AutoCloseable {
             record.topic(),
             record.offset(),
             record.partition());
+      }
+    } else if (entry instanceof Cancelled about) {
+      if (!part.put(about) && maySayTooManyCancelled.now()) {
+        log.warn(
+            "Partition {} of {} has more than {} entries about cancelled requests. Those of the"
+                + " latest requests are passed over, so that some of these are handled all the"
+                + " same.",
+            record.partition(),
+            record.topic(),
+            MAX_CANCELLED);
       }
     } else if (!(entry instanceof Attempts attempts)
         || attempts.offset() >= part.span().committed()) {

@@ -6,6 +6,7 @@ import dev.tideover.sdk.internal.core.Fault;
 import dev.tideover.sdk.internal.core.Work;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * puts; only the owner takes.
  *
  * <p>Bounded by construction: a request that is out comes back with one message, and what is out is
- * bounded by the windows; a partition that is adopted comes with one.
+ * bounded by the windows; a partition that is adopted comes with one. Of cancellations, which come
+ * from outside, it takes no more than {@link #MOST_CANCELLATIONS} at a time.
  *
  * <p>Waking the owner costs it an exception and a turn of its loop, so it is done only if it has
  * something to do with the message now. No wake-up that matters is lost: the owner first publishes
@@ -39,6 +41,10 @@ final class Mailbox {
     WOKEN
   }
 
+  /** More than an owner that isn't stuck ever has before it. */
+  static final int MOST_CANCELLATIONS = 10_000;
+
+  private final AtomicInteger cancellations = new AtomicInteger();
   private final LinkedBlockingQueue<Message> queue = new LinkedBlockingQueue<>();
   private final AtomicReference<Owner> owner = new AtomicReference<>(Owner.AWAKE);
   private final Runnable wakeup;
@@ -84,6 +90,26 @@ final class Mailbox {
 
   void stopAll(String diagnosis) {
     put((core, now) -> core.stopAll(diagnosis), true);
+  }
+
+  /**
+   * A client wants a request not to begin.
+   *
+   * @return false if there are too many already: then it isn't told, and that request isn't
+   *     cancelled by this instance
+   */
+  boolean cancel(TopicPartition partition, long offset, String id) {
+    if (cancellations.incrementAndGet() > MOST_CANCELLATIONS) {
+      cancellations.decrementAndGet();
+      return false;
+    }
+    put(
+        (core, now) -> {
+          cancellations.decrementAndGet();
+          core.cancel(partition, offset, id);
+        },
+        true);
+    return true;
   }
 
   private void put(Message message, boolean urgent) {

@@ -3,9 +3,12 @@ package dev.tideover.sdk.internal;
 import dev.tideover.sdk.HeadOfLine;
 import dev.tideover.sdk.internal.core.Adoption;
 import dev.tideover.sdk.internal.core.CommitNoteCodec;
+import dev.tideover.sdk.internal.core.LedgerEntry;
+import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -43,6 +46,7 @@ public final class ManualEngine implements AutoCloseable {
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("none");
   private final MockProducer<byte[], byte[]> producer;
   private final List<ConsumerRecord<byte[], byte[]>> appended = new ArrayList<>();
+  private final List<LedgerEntry> wishes = new ArrayList<>();
   private final Mailbox mailbox = new Mailbox(() -> {});
   private final Meters meters;
   private final Events events;
@@ -137,6 +141,36 @@ public final class ManualEngine implements AutoCloseable {
         record.value(),
         record.headers(),
         java.util.Optional.empty());
+  }
+
+  /**
+   * A client wants the request with this id not to begin.
+   *
+   * @return false if there is none
+   */
+  public boolean cancel(String id) {
+    for (ConsumerRecord<byte[], byte[]> record : appended) {
+      if (id.equals(LedgerCodec.find(record.headers(), WireHeaders.ID))) {
+        wishes.add(new LedgerEntry.Cancelled(record.offset(), id, false));
+        mailbox.cancel(partition, record.offset(), id);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** What the ledger has about cancelled requests: what clients want, and what came of it. */
+  private List<LedgerEntry> cancelled() {
+    Map<String, LedgerEntry> entries = new LinkedHashMap<>();
+    wishes.forEach(wish -> entries.put(wish.key(), wish));
+    for (ConsumerRecord<byte[], byte[]> record : sentTo(ServiceTopics.ledger(settings))) {
+      if (record.value() == null) {
+        entries.remove(LedgerCodec.key(record));
+      } else if (LedgerCodec.decode(record) instanceof LedgerEntry.Cancelled decision) {
+        entries.put(decision.key(), decision);
+      }
+    }
+    return List.copyOf(entries.values());
   }
 
   /**
@@ -236,7 +270,7 @@ public final class ManualEngine implements AutoCloseable {
     }
   }
 
-  /** There is nothing to be found out but what is committed. */
+  /** There is nothing to be found out but what is committed and what is cancelled. */
   private final class Adopting implements Doing.Adopting {
     @Override
     public void adopt(TopicPartition adopted, long number) {
@@ -250,7 +284,7 @@ public final class ManualEngine implements AutoCloseable {
               known == null ? null : CommitNoteCodec.decode(known.metadata(), known.offset()),
               0,
               appended.size(),
-              List.of(),
+              cancelled(),
               Set.of()));
     }
 

@@ -3,6 +3,7 @@ package dev.tideover.sdk.internal;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.tideover.sdk.internal.core.MemberWatch;
+import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
 import java.util.List;
@@ -26,10 +27,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The instances of the service hear each other's heartbeats in {@code <service>.members}, and
- * remove one that has fallen silent from the group, so that its partitions go on long before the
- * session timeout. {@link MemberWatch} says which; this owns the thread, the consumer and the admin
- * client for it.
+ * The instances of the service hear what gateways tell all of them, and each other's heartbeats in
+ * {@code <service>.members}, and remove one that has fallen silent from the group, so that its
+ * partitions go on long before the session timeout. {@link MemberWatch} says which; this owns the
+ * thread, the consumer and the admin client for it.
  *
  * <p>The thread never waits for Kafka but in a poll that is bounded: while it waited its own
  * heartbeats would stay out, and the others would take this instance for dead.
@@ -63,10 +64,12 @@ final class Members implements AutoCloseable {
   private final String incarnation;
   private final TopicPartition topic;
   private final Consumer<ProducerRecord<byte[], byte[]>> send;
+  private final Consumer<Cancellation> onCancellation;
   private final GroupCleaner cleaner;
   private final KafkaConsumer<byte[], byte[]> reader;
   private final Thread thread;
   private final CountDownLatch stop = new CountDownLatch(1);
+  private final CompletableFuture<Void> listening = new CompletableFuture<>();
   private final CompletableFuture<Void> heardAll = new CompletableFuture<>();
   private final Occasionally maySayFailed = new Occasionally(Duration.ofSeconds(10));
 
@@ -84,12 +87,14 @@ final class Members implements AutoCloseable {
       Settings settings,
       String incarnation,
       Consumer<ProducerRecord<byte[], byte[]>> send,
+      Consumer<Cancellation> onCancellation,
       BooleanSupplier stillWaiting) {
     this.settings = settings;
     this.name = ClientProperties.memberName(settings);
     this.incarnation = incarnation;
     this.topic = new TopicPartition(ServiceTopics.members(settings), 0);
     this.send = send;
+    this.onCancellation = onCancellation;
     this.alive = Set.of(incarnation);
     this.watch = new MemberWatch(name, incarnation);
     Map<String, Object> readerConfig =
@@ -112,6 +117,8 @@ final class Members implements AutoCloseable {
    * @param incarnation this run of the instance: a random text
    * @param send sends a record and returns; called on the thread of this object. While it blocks
    *     nobody hears this instance, and when it throws that heartbeat is left out
+   * @param onCancellation gets each cancellation that is heard, on the thread of this object; must
+   *     not block or throw
    * @param stillWaiting whether this instance has no partition yet, so that it is worth asking the
    *     group often; any thread
    * @throws IllegalArgumentException if Kafka's clients don't take their settings
@@ -120,8 +127,9 @@ final class Members implements AutoCloseable {
       Settings settings,
       String incarnation,
       Consumer<ProducerRecord<byte[], byte[]>> send,
+      Consumer<Cancellation> onCancellation,
       BooleanSupplier stillWaiting) {
-    Members members = new Members(settings, incarnation, send, stillWaiting);
+    Members members = new Members(settings, incarnation, send, onCancellation, stillWaiting);
     members.thread.start();
     return members;
   }
@@ -134,6 +142,16 @@ final class Members implements AutoCloseable {
    */
   boolean awaitHeardAll(Duration timeout) throws InterruptedException {
     return await(heardAll, timeout);
+  }
+
+  /**
+   * Waits until whatever comes into the topic from now on is heard; any thread. That is so as soon
+   * as there is a connection.
+   *
+   * @return whether it is so
+   */
+  boolean awaitListening(Duration timeout) throws InterruptedException {
+    return await(listening, timeout);
   }
 
   /** The incarnations that aren't known to have ended, this one among them. Any thread. */
@@ -201,6 +219,9 @@ final class Members implements AutoCloseable {
       nextHeartbeat = Math.max(nextHeartbeat, now - MemberWatch.INTERVAL) + MemberWatch.INTERVAL;
     }
     boolean some = listen();
+    if (!listening.isDone() && hasPosition()) {
+      listening.complete(null);
+    }
     // Taken after what there was has been read: whoever isn't in it has been silent until now.
     now = System.nanoTime();
     alive = Set.copyOf(watch.alive(now));
@@ -246,6 +267,18 @@ final class Members implements AutoCloseable {
     }
   }
 
+  /** Whether the reader knows where it goes on; until then what comes may be passed over. */
+  private boolean hasPosition() {
+    try {
+      reader.position(topic, Duration.ZERO);
+      return true;
+    } catch (InterruptException closing) {
+      throw closing;
+    } catch (KafkaException notYet) {
+      return false;
+    }
+  }
+
   /** Takes what has come; whether there was something. */
   private boolean listen() throws InterruptedException {
     boolean some = false;
@@ -270,6 +303,11 @@ final class Members implements AutoCloseable {
   }
 
   private void take(long now, ConsumerRecord<byte[], byte[]> record) {
+    Cancellation cancellation = Cancellation.decode(record);
+    if (cancellation != null) {
+      onCancellation.accept(cancellation);
+      return;
+    }
     String who = LedgerCodec.key(record);
     String run = LedgerCodec.find(record.headers(), INCARNATION);
     String state = LedgerCodec.find(record.headers(), STATE);

@@ -143,6 +143,13 @@ final class Meters implements AutoCloseable {
     }
   }
 
+  /** A request is answered as cancelled. */
+  void cancelled() {
+    if (instruments != null) {
+      instruments.cancelled.increment();
+    }
+  }
+
   /** Owner: how things stand, about once a second. Doesn't throw. */
   void snapshot(Snapshot snapshot) {
     latest = snapshot;
@@ -196,6 +203,7 @@ final class Meters implements AutoCloseable {
     private final Map<String, Counter> dead = new HashMap<>();
     private final Counter deadOfOther;
     private final Counter expired;
+    private final Counter cancelled;
     private final List<Meter> ofConsumer = new ArrayList<>();
 
     /** Owner: those that are ours to remove. */
@@ -216,6 +224,7 @@ final class Meters implements AutoCloseable {
       REASONS.forEach(each -> dead.put(each, counter(SdkMeter.DEAD, "reason", each)));
       deadOfOther = counter(SdkMeter.DEAD, "reason", OTHER);
       expired = counter(SdkMeter.EXPIRED);
+      cancelled = counter(SdkMeter.CANCELLED);
       eventsDropped();
       gauge(SdkMeter.IN_FLIGHT, common, each -> each.shown.inFlight(), ofConsumer);
       gauge(SdkMeter.LIMIT, common, each -> each.shown.limit(), ofConsumer);

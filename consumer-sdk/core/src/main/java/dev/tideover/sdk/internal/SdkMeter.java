@@ -33,6 +33,11 @@ enum SdkMeter {
       "tideover.sdk.expired",
       "requests",
       "Requests skipped since their deadline had passed"),
+  CANCELLED(
+      Kind.COUNTER,
+      "tideover.sdk.cancelled",
+      "requests",
+      "Requests that never began, since a client had cancelled them"),
   EVENTS_DROPPED(
       Kind.COUNTER,
       "tideover.sdk.events.dropped",

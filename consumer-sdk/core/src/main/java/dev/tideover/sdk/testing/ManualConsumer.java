@@ -88,6 +88,20 @@ public final class ManualConsumer implements AutoCloseable {
   }
 
   /**
+   * What a client does that doesn't want its request any more; {@link #tick} heeds it. A request
+   * that hasn't begun ends with the outcome {@code cancelled}, without its handler being called;
+   * for one that has, nothing comes of it.
+   *
+   * @throws IllegalArgumentException if no such request was delivered
+   */
+  public void cancel(String requestId) {
+    if (!engine.cancel(requestId)) {
+      throw new IllegalArgumentException(
+          "no request \"" + requestId + "\" was delivered; deliver() returns the id");
+    }
+  }
+
+  /**
    * Does all that there is to do at the clock's time: handlers, replies, commits that are due.
    *
    * @throws IllegalStateException if the engine has broken down: where a consumer would be {@code

@@ -61,7 +61,8 @@ class AdopterIT {
   private Adopter start(TestKafka kafka, boolean ledger) throws InterruptedException {
     Settings settings = TestSettings.of(kafka.bootstrapServers(), service, "one");
     Adopter adopter =
-        Adopter.start(settings, ledger, () -> ALIVE, (old, now) -> changes.add(List.of(old, now)));
+        Adopter.start(
+            settings, ledger, () -> {}, () -> ALIVE, (old, now) -> changes.add(List.of(old, now)));
     adopter.awaitWarm(Duration.ofSeconds(20));
     return adopter;
   }

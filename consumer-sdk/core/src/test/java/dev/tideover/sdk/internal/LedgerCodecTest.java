@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
+import dev.tideover.sdk.internal.core.LedgerEntry.Cancelled;
 import dev.tideover.sdk.internal.core.LedgerEntry.Parked;
 import dev.tideover.sdk.internal.core.LedgerEntry.Start;
+import dev.tideover.wire.Cancellation;
+import dev.tideover.wire.RequestId;
 import java.util.Optional;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -16,6 +19,7 @@ import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
+import net.jqwik.api.constraints.LongRange;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Uuid;
@@ -44,7 +48,15 @@ class LedgerCodecTest {
             .as(Attempts::new),
         Combinators.combine(texts, texts).as(Parked::new),
         Combinators.combine(Arbitraries.longs(), Arbitraries.longs())
-            .as((high, low) -> new Begun(new Uuid(high, low))));
+            .as((high, low) -> new Begun(new Uuid(high, low))),
+        Combinators.combine(
+                Arbitraries.longs().between(0, 999_999_999_999_999_999L),
+                Arbitraries.longs(),
+                Arbitraries.longs(),
+                Arbitraries.of(true, false))
+            .as(
+                (offset, high, low, decided) ->
+                    new Cancelled(offset, new RequestId(high, low).toString(), decided)));
   }
 
   @Property
@@ -57,6 +69,16 @@ class LedgerCodecTest {
     assertThat(record.value()).isEmpty();
     assertThat(LedgerCodec.key(stored(record))).isEqualTo(entry.key());
     assertThat(LedgerCodec.decode(stored(record))).isEqualTo(entry);
+  }
+
+  @Property
+  void theWishOfAGatewayIsReadAndItsKeyIsTheOneThatIsForgotten(
+      @ForAll @LongRange(max = 999_999_999_999_999_999L) long offset) {
+    Cancellation wish = new Cancellation(7, offset, new RequestId(1, 2));
+
+    assertThat(LedgerCodec.decode(stored(wish.toLedger("orders.ledger"))))
+        .isEqualTo(new Cancelled(offset, wish.id().toString(), false));
+    assertThat(new Cancelled(offset, "", false).key()).isEqualTo(Cancellation.ledgerKey(offset));
   }
 
   @Property
@@ -133,7 +155,7 @@ class LedgerCodecTest {
   private static ConsumerRecord<byte[], byte[]> stored(ProducerRecord<byte[], byte[]> record) {
     return new ConsumerRecord<>(
         record.topic(),
-        0,
+        record.partition(),
         1,
         0,
         TimestampType.CREATE_TIME,

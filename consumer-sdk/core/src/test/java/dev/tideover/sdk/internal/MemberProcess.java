@@ -36,7 +36,11 @@ final class MemberProcess implements AutoCloseable {
     KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(ClientProperties.producer(settings));
     Members.start(
-        settings, "run-of-process-" + ProcessHandle.current().pid(), producer::send, () -> false);
+        settings,
+        "run-of-process-" + ProcessHandle.current().pid(),
+        producer::send,
+        cancellation -> {},
+        () -> false);
     Map<String, Object> config = new HashMap<>(ClientProperties.consumer(settings));
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(config);

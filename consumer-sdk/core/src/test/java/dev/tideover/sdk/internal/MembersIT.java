@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tideover.testkit.BrokerProcess;
 import dev.tideover.testkit.KafkaTest;
 import dev.tideover.testkit.TestKafka;
+import dev.tideover.wire.Cancellation;
+import dev.tideover.wire.RequestId;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -37,6 +41,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class MembersIT {
 
   private final List<AutoCloseable> opened = new ArrayList<>();
+  private final Queue<Cancellation> heard = new ConcurrentLinkedQueue<>();
   private String service;
 
   @BeforeEach
@@ -63,6 +68,7 @@ class MembersIT {
             TestSettings.of(kafka.bootstrapServers(), service, instance),
             "run-of-" + instance,
             kafka.producer()::send,
+            heard::add,
             () -> waiting);
     opened.add(members);
     return members;
@@ -247,6 +253,19 @@ class MembersIT {
   }
 
   @Test
+  void aCancellationIsHeardFromTheTimeOnWhenItSaysThatItListens(TestKafka kafka) throws Exception {
+    Members members = start(kafka, "one", false);
+    assertThat(members.awaitListening(Duration.ofSeconds(20))).isTrue();
+    Cancellation cancellation = new Cancellation(1, 17, RequestId.random());
+
+    kafka.produce(cancellation.toMembers(service + ".members"));
+
+    await().until(() -> heard.contains(cancellation));
+    assertThat(members.awaitHeardAll(Duration.ofSeconds(20))).isTrue();
+    assertThat(members.alive()).containsExactly("run-of-one");
+  }
+
+  @Test
   void whereTheTopicIsMissingItEndsInTimeAllTheSame(TestKafka kafka) throws Exception {
     service = kafka.uniqueName("nobody");
     Members members =
@@ -257,6 +276,7 @@ class MembersIT {
             record -> {
               throw new IllegalStateException("nobody takes it");
             },
+            cancellation -> {},
             () -> true);
     assertThat(members.awaitHeardAll(Duration.ofSeconds(2))).isFalse();
     assertThat(members.alive()).containsExactly("run");

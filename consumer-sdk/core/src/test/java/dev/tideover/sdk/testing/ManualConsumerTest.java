@@ -35,6 +35,39 @@ class ManualConsumerTest {
   }
 
   @Test
+  void aRequestThatIsCancelledBeforeItsTurnNeverBeginsAlsoWhenItComesAgain() {
+    ConsumerBuilder builder =
+        orders(
+            request -> {
+              handled.add(request.text());
+              return request.attempt() < 2
+                  ? Outcome.retry(Duration.ofSeconds(1))
+                  : Outcome.reply(204);
+            });
+    try (ManualConsumer consumer = ManualConsumer.start(builder, clock)) {
+      String first = consumer.deliver(request("k", "first"));
+      String second = consumer.deliver(request("k", "second"));
+      consumer.tick();
+      consumer.cancel(first); // which has begun
+      consumer.cancel(second); // which waits for it
+      consumer.tick();
+
+      assertThat(consumer.reply(first)).isEmpty();
+      assertThat(consumer.reply(second).orElseThrow().outcome()).isEqualTo(ReplyOutcome.CANCELLED);
+      assertThat(consumer.committed()).isZero();
+      consumer.redeliver();
+      consumer.tick(HOUR);
+      consumer.tick(HOUR);
+
+      assertThat(consumer.committed()).isEqualTo(2);
+      assertThat(handled).contains("first").doesNotContain("second");
+      assertThatThrownBy(() -> consumer.cancel("nobody"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("nobody");
+    }
+  }
+
+  @Test
   void repliesAreThereAfterATickAndCommittedASecondLater() {
     try (ManualConsumer consumer =
         ManualConsumer.start(

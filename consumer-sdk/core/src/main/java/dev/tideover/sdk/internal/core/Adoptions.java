@@ -20,6 +20,7 @@ final class Adoptions<W> {
 
   private final Policy policy;
   private final Effects<W> effects;
+  private final Cancellations<W> cancellations;
 
   /** Not found out about yet. Each adoption has its number. */
   private final Map<TopicPartition, Long> unknown = new HashMap<>();
@@ -31,9 +32,10 @@ final class Adoptions<W> {
 
   private long adoptions;
 
-  Adoptions(Policy policy, Effects<W> effects) {
+  Adoptions(Policy policy, Effects<W> effects, Cancellations<W> cancellations) {
     this.policy = policy;
     this.effects = effects;
+    this.cancellations = cancellations;
   }
 
   void begin(Collection<TopicPartition> partitions) {
@@ -58,7 +60,19 @@ final class Adoptions<W> {
       closeStarts(partition, found);
     }
     effects.seek(partition, inheritance.offset());
-    unmarked.put(partition, new Assignment<>(partition, inheritance));
+    Assignment<W> assignment = new Assignment<>(partition, inheritance);
+    unmarked.put(partition, assignment);
+    cancellations.adopted(assignment, found);
+  }
+
+  /** A client wants a request not to begin; of no consequence if its partition isn't here. */
+  void cancel(TopicPartition partition, LedgerEntry.Cancelled wish) {
+    Assignment<W> assignment = unmarked.get(partition);
+    if (assignment != null) {
+      cancellations.heard(assignment, wish);
+    } else if (unknown.containsKey(partition)) {
+      cancellations.heardEarly(partition, wish);
+    }
   }
 
   /**
@@ -141,6 +155,7 @@ final class Adoptions<W> {
   }
 
   void forget(Collection<TopicPartition> partitions) {
+    cancellations.forget(partitions);
     for (TopicPartition partition : partitions) {
       if (unknown.remove(partition) != null) {
         effects.abandonAdoption(partition);

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -57,6 +58,9 @@ final class Assignment<W> {
   /** Offsets of dead requests that the ledger knows of and that no commit has passed yet. */
   final List<Long> forgettable = new ArrayList<>(0);
 
+  /** What clients want not to begin, by offset; until a commit has passed it. */
+  final TreeMap<Long, LedgerEntry.Cancelled> cancelled;
+
   /** The offset last committed. */
   long committed;
 
@@ -84,6 +88,8 @@ final class Assignment<W> {
     this.inheritance = inheritance;
     this.parked = new HashMap<>(inheritance.parked());
     this.committed = inheritance.offset();
+    this.cancelled = new TreeMap<>(inheritance.cancelled());
+    this.cancelled.headMap(committed).clear();
     // Whoever has had the partition before may have left a clean end in the metadata, and none at
     // all is as good: what says that somebody has it now has to be written.
     this.committedClean = true;
@@ -123,16 +129,38 @@ final class Assignment<W> {
     return true;
   }
 
+  /** Whether no record with this offset comes any more: it has, or is committed. */
+  boolean isBehind(long offset) {
+    return offset <= lastReceived || offset < committed;
+  }
+
+  /** What has been received with this offset and is in the books; null for nothing. */
+  @Nullable Work<W> find(long offset) {
+    if (offset > lastReceived) {
+      return null;
+    }
+    for (Work<W> work : offsets) {
+      if (work.offset >= offset) {
+        return work.offset == offset ? work : null;
+      }
+    }
+    return null;
+  }
+
   /**
    * From now on only those requests may start without which what is done already couldn't be
    * committed: the ones before the last that has begun or ended. But none behind one that waits for
-   * another attempt, since that one won't get it here and holds the commit up.
+   * another attempt, since that one won't get it here and holds the commit up. And none for the
+   * sake of a cancelled one, which costs the next owner no more than a reply.
    */
   void close() {
     fence = NONE; // what hasn't begun by now doesn't, so the look at what has is exact
     long last = NONE;
     long failing = OPEN;
     for (Work<W> work : offsets) {
+      if (work.cancelled) {
+        continue;
+      }
       if (work.state == Work.State.TERMINAL || work.started) {
         last = work.offset;
       } else if (work.state == Work.State.WAITING && failing == OPEN) {

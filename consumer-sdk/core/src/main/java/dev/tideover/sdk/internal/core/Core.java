@@ -3,7 +3,6 @@ package dev.tideover.sdk.internal.core;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Objects;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A request's way: {@link #received}, {@link Effects#begin}, and exactly one of {@link #ended},
  * {@link #failed}, {@link #again}, {@link #givenBack} and {@link #recorded} for each {@code begin}.
+ * With {@link #cancel} it goes straight to its end, if it hasn't begun.
  *
  * @param <W> what the caller keeps with a request
  */
@@ -26,16 +26,13 @@ public class Core<W> {
   private static final long INFRASTRUCTURE_PAUSE = 500_000_000L;
   private static final long MAX_INFRASTRUCTURE_PAUSE = 5_000_000_000L;
 
-  /** Crashes alone that make a dead letter. */
-  private static final int MOST_CRASHES = 2;
-
-  /** Ordering keys of one partition that can be parked. */
-  private static final int MOST_PARKED = 10_000;
-
   private final Policy policy;
   private final Effects<W> effects;
   private final Lanes<W> lanes;
   private final Adoptions<W> adoptions;
+  private final Recollection<W> recollection;
+  private final Parking<W> parking;
+  private final Cancellations<W> cancellations;
   private final Pace pace;
   private final Breaker breaker = new Breaker();
   private final Permits permits = new Permits();
@@ -60,7 +57,10 @@ public class Core<W> {
     this.policy = policy;
     this.effects = effects;
     this.lanes = lanes;
-    this.adoptions = new Adoptions<>(policy, effects);
+    this.cancellations = new Cancellations<>(policy, effects);
+    this.adoptions = new Adoptions<>(policy, effects, cancellations);
+    this.recollection = new Recollection<>(policy, effects);
+    this.parking = new Parking<>(policy, effects);
     this.pace = new Pace(policy.concurrency(), now);
     this.watchdog = new Watchdog<>(policy, effects, now);
     this.commits = new Commits(now);
@@ -190,7 +190,10 @@ public class Core<W> {
     }
     work.step(step);
     if (step == Work.Step.HANDLE) {
-      recall(work);
+      if (!cancellations.isDecided(work)) {
+        recollection.recall(work);
+      }
+      cancellations.decide(work);
     } else {
       work.trouble().dead = true;
     }
@@ -200,31 +203,28 @@ public class Core<W> {
     }
   }
 
-  /** What is known of it from before. */
-  private void recall(Work<W> work) {
-    Inheritance inheritance = work.assignment.inheritance;
-    if (policy.ledger() && work.offset < inheritance.suspectsEnd()) {
-      work.trouble().suspicion = Trouble.Suspicion.SHARED;
-    }
-    Inheritance.Remembered known = inheritance.remembered().get(work.offset);
-    if (known == null || !known.id().equals(effects.idOf(work.payload()))) {
+  /**
+   * A client wants a request not to begin, wherever that is. If it has begun nothing comes of it.
+   *
+   * @param id of the request; if the record at the offset has another one nothing comes of it
+   *     either
+   */
+  public void cancel(TopicPartition partition, long offset, String id) {
+    LedgerEntry.Cancelled wish = new LedgerEntry.Cancelled(offset, id, false);
+    Assignment<W> assignment = lanes.assignment(partition);
+    if (assignment == null) {
+      adoptions.cancel(partition, wish);
       return;
     }
-    Trouble trouble = work.trouble();
-    work.attempts = known.attempts();
-    trouble.inLedger = true;
-    trouble.crashes = known.crashes();
-    if (known.crashes() >= MOST_CRASHES) {
-      bury(
-          work,
-          "crash-loop",
-          known.crashes() + " times an instance has ended while this request ran alone in it");
-      if (known.openStart()) {
-        // So that it stays one, should it come again, whatever is made of its last start by then.
-        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
-      }
-    } else if (known.openStart()) {
-      trouble.suspicion = Trouble.Suspicion.ALONE;
+    Work<W> work = cancellations.heard(assignment, wish);
+    if (work != null) {
+      cancelUnlessBegun(work);
+    }
+  }
+
+  private void cancelUnlessBegun(Work<W> work) {
+    if (cancellations.decide(work)) {
+      lanes.goAhead(work);
     }
   }
 
@@ -274,10 +274,11 @@ public class Core<W> {
     if (breaker.isProbe(work.ticket)) {
       probe = work;
     }
-    String blocker = blockerOf(work);
+    String blocker = parking.blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
       breaker.lost(work.ticket, now);
-      bury(work, "parked", "request " + blocker + " with the same ordering key has failed");
+      recollection.bury(
+          work, "parked", "request " + blocker + " with the same ordering key has failed");
       begin(work, null);
       return;
     }
@@ -285,7 +286,7 @@ public class Core<W> {
     if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded) {
       LedgerEntry.Start start =
           suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
-      record(work, Trouble.After.HANDLE, attempts(work, start));
+      work.record(Trouble.After.HANDLE, recollection.attempts(work, start));
     }
     begin(work, permits.take());
   }
@@ -296,37 +297,6 @@ public class Core<W> {
       watchdog.begun(work);
     }
     effects.begin(work);
-  }
-
-  private @Nullable String blockerOf(Work<W> work) {
-    Lane<W> lane = work.lane;
-    return lane == null || work.assignment.parked.isEmpty()
-        ? null
-        : work.assignment.parked.get(lane.key.toString());
-  }
-
-  private void bury(Work<W> work, String reason, String error) {
-    work.trouble().dead = true;
-    work.step(Work.Step.BURY);
-    effects.bury(work.payload(), reason, error);
-  }
-
-  private void record(Work<W> work, Trouble.After after, LedgerEntry entry) {
-    Trouble trouble = work.trouble();
-    trouble.after = after;
-    trouble.entry = entry;
-    trouble.inLedger |= entry instanceof LedgerEntry.Attempts;
-    work.step(Work.Step.RECORD);
-  }
-
-  private LedgerEntry attempts(Work<W> work, LedgerEntry.Start start) {
-    return new LedgerEntry.Attempts(
-        work.offset,
-        Objects.requireNonNull(effects.idOf(work.payload())),
-        work.attempts,
-        work.trouble().crashes,
-        start,
-        policy.incarnation());
   }
 
   // ---- Requests come back.
@@ -341,13 +311,8 @@ public class Core<W> {
     } else {
       breaker.lost(work.ticket, now);
     }
-    if (nanos > 0 && !work.isStale() && frees(work)) {
-      record(
-          work,
-          Trouble.After.FREE,
-          new LedgerEntry.Parked(
-              Objects.requireNonNull(work.lane).key.toString(),
-              Objects.requireNonNull(blockerOf(work))));
+    if (nanos > 0 && !work.isStale() && parking.frees(work)) {
+      work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
       return;
     }
@@ -356,37 +321,8 @@ public class Core<W> {
 
   private void end(Work<W> work) {
     commits.completed();
-    if (!work.isStale() && work.trouble != null && work.trouble.inLedger) {
-      if (work.trouble.dead) {
-        // Until its offset is committed it can come again, and then it mustn't begin anew.
-        work.assignment.forgettable.add(work.offset);
-      } else {
-        effects.forget(work.partition(), LedgerEntry.Attempts.key(work.offset));
-      }
-    }
+    recollection.ended(work);
     lanes.end(work);
-  }
-
-  /** What can't come again any more. */
-  private void forget(Assignment<?> assignment, long committed) {
-    if (assignment.live && !assignment.forgettable.isEmpty()) {
-      assignment.forgettable.removeIf(
-          offset -> {
-            boolean committedNow = offset < committed;
-            if (committedNow) {
-              effects.forget(assignment.partition, LedgerEntry.Attempts.key(offset));
-            }
-            return committedNow;
-          });
-    }
-  }
-
-  /** Whether it is the failed one of a parked key. It frees the key if it has been handled. */
-  private boolean frees(Work<W> work) {
-    String blocker = blockerOf(work);
-    return blocker != null
-        && (work.trouble == null || !work.trouble.dead)
-        && blocker.equals(effects.idOf(work.payload()));
   }
 
   /**
@@ -399,6 +335,7 @@ public class Core<W> {
   public void failed(Work<W> work, Fault fault, long pause, String what, long now) {
     permits.endAlarm();
     cameBack(work);
+    work.begun = true;
     long nanos = work.takeHandlerNanos();
     if (nanos > 0) {
       pace.sample(now, nanos, permits.inUse(), true);
@@ -426,35 +363,25 @@ public class Core<W> {
       return;
     }
     boolean exhausted = fault == Fault.REJECTED || work.attempts + 1 >= policy.attempts();
-    if (exhausted && parks(work) && work.assignment.parked.size() >= MOST_PARKED) {
+    if (exhausted && parking.wants(work) && parking.isFull(work)) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.
       wait(work, now + MAX_INFRASTRUCTURE_PAUSE, recorded);
       return;
     }
     work.attempts++;
     if (exhausted) {
-      bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
+      recollection.bury(work, fault == Fault.REJECTED ? "rejected" : "failed", what);
       if (recorded) {
-        effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+        effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
       }
-      park(work);
+      if (parking.wants(work)) {
+        work.record(Trouble.After.PARK, parking.newEntry(work));
+      }
       begin(work, null);
     } else {
       long due = now + (pause >= 0 ? pause : policy.pauses().after(work.attempts));
       wait(work, due, policy.ledger());
     }
-  }
-
-  private void park(Work<W> work) {
-    Lane<W> lane = work.lane;
-    if (lane != null && parks(work)) {
-      String id = Objects.requireNonNull(effects.idOf(work.payload()));
-      record(work, Trouble.After.PARK, new LedgerEntry.Parked(lane.key.toString(), id));
-    }
-  }
-
-  private boolean parks(Work<W> work) {
-    return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
   }
 
   /**
@@ -465,7 +392,7 @@ public class Core<W> {
    */
   private void wait(Work<W> work, long due, boolean record) {
     if (record) {
-      record(work, Trouble.After.WAIT, attempts(work, LedgerEntry.Start.NONE));
+      work.record(Trouble.After.WAIT, recollection.attempts(work, LedgerEntry.Start.NONE));
       work.trouble().due = due;
       begin(work, null);
     } else {
@@ -489,6 +416,7 @@ public class Core<W> {
     switch (trouble.after) {
       case HANDLE -> {
         trouble.recorded = true;
+        work.begun = true;
         work.step(Work.Step.HANDLE);
         work.started = false; // its entry was, but not its handler
         if (!work.assignment.admits(work)) {
@@ -514,14 +442,17 @@ public class Core<W> {
         lanes.again(work, trouble.due, true);
       }
       case PARK -> {
-        LedgerEntry.Parked parked = (LedgerEntry.Parked) work.entry();
-        work.assignment.parked.put(parked.orderingKey(), parked.blockerId());
+        parking.park(work);
         work.step(Work.Step.BURY);
         begin(work, null);
       }
       case FREE -> {
-        work.assignment.parked.remove(((LedgerEntry.Parked) work.entry()).orderingKey());
+        parking.free(work);
         end(work);
+      }
+      case CANCEL -> {
+        cancellations.recorded(work);
+        begin(work, null);
       }
     }
   }
@@ -538,6 +469,7 @@ public class Core<W> {
       breaker.lost(work.ticket, now);
     }
     lanes.again(work, now + pause, anew);
+    cancelUnlessBegun(work);
   }
 
   /** It came back without having been begun, or was given up. */
@@ -551,9 +483,10 @@ public class Core<W> {
     if (!work.isStale() && work.closing() && work.trouble != null && work.trouble.recorded) {
       // It isn't open any more, and others of this partition may crash the instance still.
       work.trouble.recorded = false;
-      effects.note(work.partition(), attempts(work, LedgerEntry.Start.NONE));
+      effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
     }
     lanes.giveBack(work);
+    cancelUnlessBegun(work);
   }
 
   private void cameBack(Work<W> work) {
@@ -631,7 +564,8 @@ public class Core<W> {
     }
     lanes.committed(snapshot);
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      forget(entry.assignment(), entry.offset());
+      recollection.committed(entry.assignment(), entry.offset());
+      cancellations.committed(entry.assignment(), entry.offset());
     }
     List<TopicPartition> marked = new ArrayList<>();
     for (Assignment<W> assignment : adoptions.marked()) {

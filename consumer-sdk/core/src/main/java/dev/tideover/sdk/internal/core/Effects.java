@@ -39,6 +39,9 @@ public interface Effects<W> {
   /** Take an entry out of the ledger, without a report. */
   void forget(TopicPartition partition, String ledgerKey);
 
+  /** More is cancelled in this partition than can be kept in mind: something of it will begin. */
+  void notCancelled(TopicPartition partition);
+
   /** Find out about a partition, and report {@link Core#adopted} with this number. */
   void adopt(TopicPartition partition, long number);
 

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param suspectsEnd requests before this offset may have run in an instance that has crashed
  * @param remembered entries about requests, by offset
  * @param parked ordering keys that are parked, with the id of the request that failed
+ * @param cancelled what clients want not to begin, by offset
  * @param first whether nobody has read the partition before
  * @param crashed whether the one before hasn't ended in good order
  */
@@ -29,6 +30,7 @@ record Inheritance(
     long suspectsEnd,
     Map<Long, Remembered> remembered,
     Map<String, String> parked,
+    Map<Long, LedgerEntry.Cancelled> cancelled,
     boolean first,
     boolean crashed) {
 
@@ -38,8 +40,9 @@ record Inheritance(
    * @param id its request id
    * @param crashes how often an instance has crashed while it ran alone
    * @param openStart whether a start of it may have ended in a crash
+   * @param begun whether a start of it stands there, or stood there in a crash
    */
-  record Remembered(String id, int attempts, int crashes, boolean openStart) {}
+  record Remembered(String id, int attempts, int crashes, boolean openStart, boolean begun) {}
 
   /**
    * How far behind the committed offset a crashed owner can have started something: no partition
@@ -50,13 +53,23 @@ record Inheritance(
   /** For a partition that nobody has had before, and nothing is known of. */
   static final Inheritance NOTHING =
       new Inheritance(
-          null, Uuid.ZERO_UUID, Adoption.NONE, List.of(), 0, Map.of(), Map.of(), true, false);
+          null,
+          Uuid.ZERO_UUID,
+          Adoption.NONE,
+          List.of(),
+          0,
+          Map.of(),
+          Map.of(),
+          Map.of(),
+          true,
+          false);
 
   /** Draws the conclusions. */
   static Inheritance of(Adoption found, String incarnation) {
     Uuid begun = null;
     Map<Long, Remembered> remembered = new HashMap<>();
     Map<String, String> parked = new TreeMap<>();
+    Map<Long, LedgerEntry.Cancelled> cancelled = new HashMap<>();
     CommitNote note = found.note();
     boolean crashed = note != null && !note.clean();
     for (LedgerEntry entry : found.ledger()) {
@@ -64,6 +77,8 @@ record Inheritance(
         begun = mark.topicId();
       } else if (entry instanceof LedgerEntry.Parked key) {
         parked.put(key.orderingKey(), key.blockerId());
+      } else if (entry instanceof LedgerEntry.Cancelled wish) {
+        cancelled.merge(wish.offset(), wish, (one, other) -> one.decided() ? one : other);
       } else if (entry instanceof LedgerEntry.Attempts attempts) {
         remembered.put(attempts.offset(), remember(attempts, found, incarnation, crashed));
       }
@@ -79,6 +94,7 @@ record Inheritance(
         crashed ? Math.min(found.end(), offset + REACH) : 0,
         Map.copyOf(remembered),
         parked,
+        cancelled,
         begun == null,
         crashed);
   }
@@ -95,7 +111,8 @@ record Inheritance(
     boolean shared = entry.start() == LedgerEntry.Start.SHARED;
     boolean open = crashed && (alone || shared && gone);
     int crashes = entry.crashes() + (crashed && alone && gone ? 1 : 0);
-    return new Remembered(entry.id(), entry.attempts(), crashes, open);
+    boolean begun = alone || shared || crashes > 0;
+    return new Remembered(entry.id(), entry.attempts(), crashes, open, begun);
   }
 
   private static @Nullable String refusal(Adoption found, @Nullable Uuid begun) {

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link #snapshot} never passes an offset that was received and hasn't ended.
  *   <li>Of one ordering key of one partition at most one request is out at a time, and they come
  *       out in the order of the log; the next comes only after the one before has ended. A request
- *       that waits for its next attempt keeps its place.
+ *       that waits for its next attempt keeps its place. A cancelled one comes out before its turn,
+ *       since nothing but its reply is made of it.
  *   <li>Every request that is queued comes out, as long as the ones out come back.
  *   <li>What belongs to a partition taken away changes nothing any more.
  * </ul>
@@ -111,6 +112,11 @@ public class Lanes<W> {
     return stale;
   }
 
+  /** The partition, if it is ours. */
+  @Nullable Assignment<W> assignment(TopicPartition partition) {
+    return assignments.get(partition);
+  }
+
   /** Takes no further records of this partition, since the next can't be read. For good. */
   public void stop(TopicPartition partition) {
     Assignment<W> assignment = assignments.get(partition);
@@ -144,17 +150,30 @@ public class Lanes<W> {
 
   /** Puts what was received at the end of its lane. */
   void line(Work<W> work) {
-    if (work.lane == null) {
-      addReady(work);
-      return;
+    Work<W> before = null;
+    if (work.lane != null) {
+      before = work.lane.queue.peekLast();
+      work.lane.queue.add(work);
     }
-    ArrayDeque<Work<W>> queue = work.lane.queue;
-    Work<W> before = queue.peekLast();
-    queue.add(work);
-    if (before == null) {
-      addReady(work);
-    } else {
+    if (before != null) {
       before.await();
+    }
+    if (before == null || work.cancelled) {
+      addReady(work);
+    }
+  }
+
+  /**
+   * It has become cancelled: what there is to be sent for it needn't wait for its turn. It keeps
+   * its place in its lane all the same, so that those behind it wait for its end.
+   */
+  void goAhead(Work<W> work) {
+    if (!ready.remove(work) && !alone.remove(work)) {
+      waiting.remove(work);
+    }
+    work.state = Work.State.QUEUED;
+    if (work.assignment.admits(work)) {
+      addReady(work);
     }
   }
 
@@ -234,12 +253,16 @@ public class Lanes<W> {
     if (lane == null) {
       return;
     }
+    if (lane.queue.peek() != work) {
+      lane.queue.remove(work); // it was cancelled, and the first has its turn already
+      return;
+    }
     lane.queue.remove();
     Work<W> next = lane.queue.peek();
     if (next == null) {
       work.assignment.lanes.remove(lane.key);
-    } else if (work.assignment.admits(next)) {
-      addReady(next);
+    } else if (!next.cancelled && work.assignment.admits(next)) {
+      addReady(next); // a cancelled one hasn't waited for this
     }
   }
 

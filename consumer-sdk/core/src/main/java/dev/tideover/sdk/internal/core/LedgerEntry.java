@@ -59,6 +59,26 @@ public sealed interface LedgerEntry {
   }
 
   /**
+   * A request that a client wants not to begin.
+   *
+   * @param offset of its record
+   * @param id its request id
+   * @param decided false for the wish, as a gateway writes it; true for what an owner has made of
+   *     it: the request hasn't begun, and must not begin any more
+   */
+  record Cancelled(long offset, String id, boolean decided) implements LedgerEntry {
+    /** The record key for a request. */
+    static String key(long offset, boolean decided) {
+      return (decided ? "cancelled/" : "cancel/") + offset;
+    }
+
+    @Override
+    public String key() {
+      return key(offset, decided);
+    }
+  }
+
+  /**
    * The partition has been read from before.
    *
    * @param topicId the topic's id then

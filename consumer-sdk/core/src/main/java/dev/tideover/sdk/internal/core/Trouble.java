@@ -27,7 +27,9 @@ final class Trouble {
     /** The dead-letter topic, with its key parked from now on. */
     PARK,
     /** Its end, with its key free again. */
-    FREE
+    FREE,
+    /** The reply that it is cancelled. */
+    CANCEL
   }
 
   /** How often an instance has crashed while this request ran alone in it. */

@@ -21,6 +21,8 @@ public final class Work<W> {
     RECORD,
     /** Append it to the dead-letter topic, then tell the client if that is possible. */
     BURY,
+    /** Append the reply that it is cancelled. */
+    CANCEL,
     /** Append its reply to the reply topic. */
     REPLY
   }
@@ -55,6 +57,15 @@ public final class Work<W> {
 
   /** Written by its holder: the owner, or the worker who has it. */
   private Step step = Step.HANDLE;
+
+  /** Whether it is cancelled: it never begins, and waits for nobody's end. Owner. */
+  boolean cancelled;
+
+  /**
+   * Whether it is known that its handler was started, here or before, or that its start was
+   * recorded. Owner.
+   */
+  boolean begun;
 
   /** Failed attempts that count. Written by the owner. */
   int attempts;
@@ -145,6 +156,23 @@ public final class Work<W> {
   /** Its holder: what is to be done next. */
   public void step(Step next) {
     step = next;
+  }
+
+  /** From now on an entry is to be appended to the ledger for it. Owner. */
+  void record(Trouble.After after, LedgerEntry entry) {
+    Trouble trouble = trouble();
+    trouble.after = after;
+    trouble.entry = entry;
+    trouble.inLedger |= entry instanceof LedgerEntry.Attempts;
+    step = Step.RECORD;
+  }
+
+  /**
+   * Whether its handler may have been started, as far as is recorded; or it ends by itself. For
+   * what isn't out. Owner.
+   */
+  boolean hasBegun() {
+    return step != Step.HANDLE || begun || attempts > 0;
   }
 
   /** How many attempts have failed so far. Any thread, while the work is its own. */

@@ -17,6 +17,7 @@ class CoreTest {
   private static final long SECOND = 1_000_000_000L;
 
   private final List<Work<String>> begun = new ArrayList<>();
+  private final List<String> forgotten = new ArrayList<>();
   private final List<CommitSnapshot> commits = new ArrayList<>();
 
   private final Core<String> core =
@@ -48,6 +49,51 @@ class CoreTest {
         .containsExactly(0L, 1L, 4L);
   }
 
+  @Test
+  void theWishForWhatHasBegunLeavesTheLedgerAtOnceAndThatForWhatHasNotOnceItIsCommitted() {
+    core.assigned(List.of(P0), 0);
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    commit(0);
+    core.received(P0, 0, "key", 1, "begins", Work.Step.HANDLE);
+    core.received(P0, 1, "key", 1, "waits", Work.Step.HANDLE);
+    core.start(0);
+
+    core.cancel(P0, 0, "begins");
+    core.cancel(P0, 1, "waits");
+    core.cancel(P0, 1, "another"); // is none of ours
+    core.start(0);
+
+    assertThat(begun).extracting(Work::offset).containsExactly(0L, 1L);
+    assertThat(begun).extracting(Work::step).containsExactly(Work.Step.HANDLE, Work.Step.RECORD);
+    assertThat(begun.get(1).entry()).isEqualTo(new LedgerEntry.Cancelled(1, "waits", true));
+    assertThat(forgotten).containsExactly("cancel/0");
+    core.recorded(begun.get(1), 0);
+    assertThat(begun.get(2).step()).isEqualTo(Work.Step.CANCEL);
+    core.ended(begun.get(2), 0);
+    core.ended(begun.get(0), 0);
+    assertThat(forgotten).containsExactly("cancel/0");
+    commit(SECOND);
+
+    assertThat(forgotten).contains("cancel/1", "cancelled/1");
+    assertThat(core.isQuiet()).isTrue();
+  }
+
+  @Test
+  void aRequestThatComesBackWithoutHavingBegunIsCancelledThen() {
+    core.assigned(List.of(P0), 0);
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    commit(0);
+    core.received(P0, 0, null, 1, "refused", Work.Step.HANDLE);
+    core.start(0);
+    core.cancel(P0, 0, "refused");
+
+    core.again(begun.get(0), SECOND, 0);
+    core.start(0);
+
+    assertThat(begun).hasSize(2);
+    assertThat(begun.get(1).entry()).isEqualTo(new LedgerEntry.Cancelled(0, "refused", true));
+  }
+
   private void commit(long now) {
     int before = commits.size();
     core.commit(now);
@@ -65,6 +111,10 @@ class CoreTest {
             (proxy, method, arguments) -> {
               switch (method.getName()) {
                 case "begin" -> begun.add((Work<String>) arguments[0]);
+                case "forget" -> forgotten.add((String) arguments[1]);
+                case "idOf" -> {
+                  return arguments[0];
+                }
                 case "commit" -> commits.add((CommitSnapshot) arguments[0]);
                 default -> {}
               }

@@ -135,6 +135,7 @@ final class SimBroker {
       partition.ledger.clear();
       for (SimRequest request : partition.log) {
         request.crashes = 0; // nobody knows of them any more
+        request.cancelled = false;
       }
     }
   }
@@ -211,6 +212,7 @@ final class SimBroker {
     Partition partition = partitions[p];
     List<LedgerEntry> entries = new ArrayList<>(partition.ledger.size());
     for (LedgerEntry entry : partition.ledger.values()) {
+      // As LedgerReader does.
       if (!(entry instanceof LedgerEntry.Attempts a) || a.offset() >= partition.committed) {
         entries.add(entry);
       }

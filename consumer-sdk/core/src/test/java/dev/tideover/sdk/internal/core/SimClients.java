@@ -18,6 +18,11 @@ final class SimClients {
 
   /** A gateway appends a request. */
   void produce(int choice) {
+    int kindNumber = choice / 64 % 16;
+    boolean instead = kindNumber >= 1 && kindNumber <= 3 || kindNumber == 15;
+    if (instead && sim.config.has(Feature.CANCEL) && cancel(choice)) {
+      return;
+    }
     int p = choice % sim.broker.count();
     int keyNumber = choice / 4 % (sim.config.keys() + 1);
     String key = keyNumber == 0 ? null : "k" + keyNumber;
@@ -50,6 +55,33 @@ final class SimClients {
     };
   }
 
+  /**
+   * One of the latest requests is to be cancelled: a gateway writes that to the ledger, and then
+   * tells the instances, unless it is killed between.
+   */
+  private boolean cancel(int choice) {
+    if (requests.isEmpty()) {
+      return false;
+    }
+    int back = choice % Math.min(requests.size(), 8);
+    SimRequest request = requests.get(requests.size() - 1 - back);
+    if (request.kind == Kind.MALFORMED || request.mistaken) {
+      return false;
+    }
+    // Once in a while one that is meant for a topic which is no more.
+    boolean mistaken = choice / 8 % 8 == 7 && !request.unwanted;
+    request.mistaken = mistaken;
+    request.unwanted |= !mistaken;
+    LedgerEntry.Cancelled wish =
+        new LedgerEntry.Cancelled(request.offset, mistaken ? "r0" : request.id(), false);
+    sim.say("there is " + wish + " for " + request);
+    sim.broker.write(true, request.partition, wish.key(), wish);
+    if (choice / 64 % 16 != 1) {
+      sim.live.forEach(instance -> instance.notice(request, wish));
+    }
+    return true;
+  }
+
   /** An operator appends a dead request again, its fault mended. */
   boolean redrive(int choice) {
     if (requests.isEmpty()) {
@@ -73,7 +105,9 @@ final class SimClients {
   /** What ends its instance has been found out. */
   void checkPoison() {
     for (SimRequest request : requests) {
+      boolean cancelled = request.unwanted && request.deadReason == null;
       if (request.kind == Kind.POISON
+          && !cancelled
           && !"crash-loop".equals(request.deadReason)
           && !"parked".equals(request.deadReason)) {
         throw new Violation(Promise.POISON, request + " is dead by " + request.deadReason);

@@ -24,7 +24,8 @@ record SimConfig(int bits) {
     REDRIVE,
     RECREATE,
     ODD_RECORDS,
-    LOOKUPS
+    LOOKUPS,
+    CANCEL
   }
 
   private static final int FIRST_FEATURE = 16;

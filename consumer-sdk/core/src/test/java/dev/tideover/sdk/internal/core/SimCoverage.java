@@ -44,6 +44,14 @@ final class SimCoverage {
     count("thread given up");
   }
 
+  void cancelled() {
+    count("cancelled");
+  }
+
+  void cancellationForgotten() {
+    count("cancellation forgotten");
+  }
+
   void held() {
     count("held");
   }

@@ -9,7 +9,8 @@ final class SimDelivery {
   enum Answer {
     COMPLETED,
     DEAD,
-    EXPIRED
+    EXPIRED,
+    CANCELLED
   }
 
   final SimRequest request;

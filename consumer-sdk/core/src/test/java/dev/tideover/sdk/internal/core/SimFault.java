@@ -200,6 +200,40 @@ enum SimFault {
     }
   },
 
+  /** Forgets that a request is cancelled when its client is told, and not when it is committed. */
+  CANCELLATION_FORGOTTEN_BEFORE_THE_COMMIT(Promise.CANCELLED) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return new Core<>(policy, limits, effects, now) {
+        @Override
+        public void ended(Work<SimDelivery> work, long now) {
+          super.ended(work, now);
+          if (work.cancelled && !work.isStale()) {
+            for (boolean decided : new boolean[] {false, true}) {
+              effects.forget(work.partition(), LedgerEntry.Cancelled.key(work.offset(), decided));
+            }
+          }
+        }
+      };
+    }
+  },
+
+  /** Tells the client that it is cancelled without writing that down first. */
+  CANCELLATION_NOT_RECORDED(Promise.CANCELLED) {
+    @Override
+    @Nullable LedgerEntry adopt(LedgerEntry entry) {
+      return entry instanceof LedgerEntry.Cancelled c && c.decided() ? null : entry;
+    }
+  },
+
+  /** Doesn't look for cancellations when it takes over a partition. */
+  CANCELLATIONS_NOT_REBUILT(Promise.CANCELLED) {
+    @Override
+    @Nullable LedgerEntry adopt(LedgerEntry entry) {
+      return entry instanceof LedgerEntry.Cancelled ? null : entry;
+    }
+  },
+
   /** A commit that has failed is taken for done. */
   FAILED_COMMIT_TAKEN_FOR_DONE(Promise.CRASH_NOTICED, Promise.LIVENESS) {
     @Override

@@ -33,6 +33,8 @@ final class SimInstance {
     GONE
   }
 
+  private record Notice(SimRequest request, LedgerEntry.Cancelled wish) {}
+
   private record Message(Event event, Work<SimDelivery> work, @Nullable Fault fault, long pause) {}
 
   final int slot;
@@ -52,6 +54,7 @@ final class SimInstance {
 
   private final Simulation sim;
   private final ArrayDeque<Message> mailbox = new ArrayDeque<>();
+  private final ArrayDeque<Notice> notices = new ArrayDeque<>();
 
   private Mode mode = Mode.RUNNING;
   private boolean draining;
@@ -104,7 +107,26 @@ final class SimInstance {
 
   /** Whether it has nothing to do but to wait. */
   boolean isIdle() {
-    return mailbox.isEmpty() && shell.isIdle() && workers.isIdle();
+    return mailbox.isEmpty() && notices.isEmpty() && shell.isIdle() && workers.isIdle();
+  }
+
+  /** A gateway tells all instances; when this one hears it, the schedule says. */
+  void notice(SimRequest request, LedgerEntry.Cancelled wish) {
+    notices.add(new Notice(request, wish));
+  }
+
+  private void hear(int choice) {
+    while (!notices.isEmpty() && (sim.healing() || (choice & 3) != 3)) {
+      Notice notice = notices.remove();
+      int p = notice.request.partition;
+      if (sim.trace()) {
+        sim.say(this + " hears of " + notice.wish + " for " + notice.request);
+      }
+      if ((subscribed >> p & 1) != 0) {
+        knowledge.heard(notice.request, notice.wish);
+      }
+      core.cancel(SimBroker.partition(p), notice.wish.offset(), notice.wish.id());
+    }
   }
 
   // ---- What workers report.
@@ -169,6 +191,7 @@ final class SimInstance {
     }
     long now = sim.now;
     core.start(now);
+    hear(choice >> 2);
     while (!mailbox.isEmpty()) {
       tell(mailbox.remove());
     }
@@ -237,6 +260,7 @@ final class SimInstance {
 
   private void turnOfRevocation(int choice) {
     Collection<TopicPartition> partitions = SimBroker.partitions(revoking);
+    hear(choice >> 2);
     core.start(sim.now);
     int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
     for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
@@ -263,6 +287,7 @@ final class SimInstance {
     workers.overtaken(unclean);
     int stale = core.revoke(SimBroker.partitions(mask), sim.now);
     touched &= ~mask;
+    knowledge.forget(mask);
     if (sim.trace()) {
       sim.say(this + " has given up " + SimBroker.partitions(mask) + ", stale: " + stale);
     }

@@ -3,8 +3,10 @@ package dev.tideover.sdk.internal.core;
 import dev.tideover.sdk.internal.core.Violation.Promise;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.apache.kafka.common.TopicPartition;
 
@@ -17,6 +19,9 @@ final class SimKnowledge {
 
   /** By partition: the keys that are parked, with what blocks them. */
   private final List<Map<String, String>> parked = new ArrayList<>();
+
+  /** What it knows to be cancelled, of partitions that it has. */
+  private final Set<SimRequest> cancelled = new HashSet<>();
 
   SimKnowledge(Simulation sim, SimInstance instance) {
     this.sim = sim;
@@ -34,6 +39,11 @@ final class SimKnowledge {
     for (LedgerEntry entry : found.ledger()) {
       if (entry instanceof LedgerEntry.Parked park) {
         keys.put(park.orderingKey(), park.blockerId());
+      } else if (entry instanceof LedgerEntry.Cancelled wish) {
+        SimRequest request = sim.broker.find(p, wish.offset());
+        if (request != null) {
+          heard(request, wish);
+        }
       }
     }
     parked.set(p, keys);
@@ -56,6 +66,27 @@ final class SimKnowledge {
               + found.ledger()
               + ", alive "
               + new TreeSet<>(found.alive()));
+    }
+  }
+
+  /** It is told, at its adoption or later, that a request of a partition it has is cancelled. */
+  void heard(SimRequest request, LedgerEntry.Cancelled wish) {
+    if (sim.config.ledger() && wish.id().equals(request.id())) {
+      cancelled.add(request);
+    }
+  }
+
+  /** It doesn't have these partitions any more. */
+  void forget(int mask) {
+    cancelled.removeIf(request -> (mask >> request.partition & 1) != 0);
+  }
+
+  /** A request is given to a worker. */
+  void checkBegin(Work<SimDelivery> work) {
+    SimRequest request = work.payload().request;
+    if (work.step() == Work.Step.HANDLE && cancelled.contains(request) && !work.hasBegun()) {
+      throw new Violation(
+          Promise.CANCELLED, request + " is to be handled, and is known to be cancelled");
     }
   }
 

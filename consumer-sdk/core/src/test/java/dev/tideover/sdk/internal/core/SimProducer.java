@@ -132,10 +132,21 @@ final class SimProducer {
       if (sim.trace()) {
         sim.say("broker: reply of " + request + ": " + delivery.answer);
       }
+      if (delivery.answer == Answer.CANCELLED) {
+        checkCancelled(request);
+      }
       boolean byOwner = !append.work.isStale() && sim.broker.owner(append.partition) == instance;
+      request.cancelled |= delivery.answer == Answer.CANCELLED && byOwner;
       request.completed |= delivery.answer == Answer.COMPLETED && byOwner;
       sim.broker.terminal(request);
     }
+  }
+
+  private void checkCancelled(SimRequest request) {
+    if (!request.unwanted) {
+      throw new Violation(Promise.CANCELLED, request + " is cancelled, and nobody wants that");
+    }
+    sim.coverage.cancelled();
   }
 
   private void checkDeath(SimRequest request, String reason) {
@@ -167,6 +178,9 @@ final class SimProducer {
     }
     boolean stale = append.work != null && append.work.isStale();
     sim.broker.write(!stale && sim.broker.owner(p) == instance, p, key, entry);
+    if (entry == null && key.startsWith("cancel")) {
+      sim.coverage.cancellationForgotten();
+    }
     if (!key.startsWith("request/")) {
       return;
     }

@@ -57,6 +57,15 @@ final class SimRequest {
   /** The broker has a reply that a handler of the owner's made. */
   boolean completed;
 
+  /** Its client wants it not to begin. */
+  boolean unwanted;
+
+  /** Instead, somebody wants another one at its offset not to begin. */
+  boolean mistaken;
+
+  /** The broker has a reply of the owner's that it is cancelled. */
+  boolean cancelled;
+
   @Nullable String deadReason;
 
   /** How often the handler has failed by its own fault. */

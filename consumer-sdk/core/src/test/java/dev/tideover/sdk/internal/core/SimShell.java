@@ -159,6 +159,7 @@ final class SimShell implements Effects<SimDelivery> {
     if (work.permit != null && out > most) {
       throw new Violation(Promise.CONCURRENCY, out + " are out, and " + most + " may be");
     }
+    instance.knowledge.checkBegin(work);
     instance.workers.begin(work);
   }
 
@@ -200,6 +201,11 @@ final class SimShell implements Effects<SimDelivery> {
   @Override
   public void forget(TopicPartition partition, String ledgerKey) {
     instance.workers.note(partition.partition(), ledgerKey, null);
+  }
+
+  @Override
+  public void notCancelled(TopicPartition partition) {
+    throw new Violation(Promise.CANCELLED, "there is room for all that are in " + partition);
   }
 
   @Override

@@ -124,6 +124,12 @@ final class SimWorkers {
         }
       }
       case BURY -> producer.bury(work);
+      case CANCEL -> {
+        if (hasReplyPartition(work)) {
+          answer(task, Answer.CANCELLED);
+          reply(task, choice);
+        }
+      }
       case REPLY -> reply(task, choice);
     }
     giveBack(task);
@@ -147,6 +153,16 @@ final class SimWorkers {
     }
   }
 
+  private boolean hasReplyPartition(Work<SimDelivery> work) {
+    SimRequest request = work.payload().request;
+    if (request.lookups > 0) {
+      request.lookups--;
+      instance.again(work, 2_000 * MILLI);
+      return false;
+    }
+    return true;
+  }
+
   /** Up to the handler; false if it isn't called. */
   private boolean enter(Task task) {
     Work<SimDelivery> work = task.work;
@@ -157,9 +173,7 @@ final class SimWorkers {
       reply(task, 0);
       return false;
     }
-    if (request.lookups > 0) {
-      request.lookups--;
-      instance.again(work, 2_000 * MILLI);
+    if (!hasReplyPartition(work)) {
       return false;
     }
     if (delivery.cancelled) {
@@ -203,6 +217,10 @@ final class SimWorkers {
       return; // another one has the partition, and this one doesn't know yet
     }
     sim.coverage.started(request, alone);
+    if (request.cancelled) {
+      throw new Violation(
+          Promise.CANCELLED, request + " starts, and its client was told that it doesn't");
+    }
     for (Task other : running) {
       if (request.key != null
           && !other.work.isStale()

@@ -77,6 +77,20 @@ class SimulatedSchedulesTest {
         62, 61);
   }
 
+  /** The former owner knows that the request has begun, and its entry comes late. */
+  @Test
+  void aLateEntryOfAFormerOwnerDoesNotBringBackWhatIsCancelled() {
+    int config = 1078068224;
+    int[] schedule = {5, 2, 19151, 6, 5065, 16, 61, 58, 5, 59, 63, 61};
+
+    keepsItsPromises(config, schedule);
+    Violation found =
+        Simulation.run(
+            new SimConfig(config), schedule, SimFault.CANCELLATION_NOT_RECORDED, new SimCoverage());
+    assertThat(found).isNotNull();
+    assertThat(found.promise).isEqualTo(Violation.Promise.CANCELLED);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());

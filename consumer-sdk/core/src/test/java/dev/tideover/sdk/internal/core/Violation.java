@@ -51,6 +51,12 @@ final class Violation extends AssertionError {
     INNOCENT,
     /** A dead letter has used up its attempts, or was rejected, or can't be answered. */
     DEAD_LETTER,
+    /**
+     * Only a request that its client wants cancelled is answered so, and no owner starts it after
+     * that; and what an owner knows to be cancelled and not begun it gives to no worker to be
+     * handled.
+     */
+    CANCELLED,
     /** No partition stops without need. */
     STOPPED,
     /** Nothing throws. */
