@@ -56,7 +56,11 @@ public final class ReplyStore implements AutoCloseable {
     record NotNow(String reason) implements Lookup {}
   }
 
-  /** How far the clocks of those who accept and those who reply may be apart. */
+  /**
+   * How far the clocks of those who accept and those who reply may be apart. Further, and a reply
+   * of before this gateway's start could be taken for one that is not there yet, until the index
+   * has been filled.
+   */
   static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
 
   private static final Duration ENDS_LIMIT = Duration.ofSeconds(2);

@@ -187,6 +187,30 @@ class ReplyStoreIT {
     }
   }
 
+  /** Deletion begins with the oldest, so what is left tells that nothing later is missing. */
+  @Test
+  void anOldRequestIsPendingWhereWhatIsLeftShowsThatItNeverHadAReply(TestKafka kafka)
+      throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    Instant now = Instant.now();
+    RequestId deleted = RequestId.random();
+    RequestId left = otherOfItsPartition(deleted);
+    topic.write(now.minus(Duration.ofMinutes(180)), deleted);
+    topic.write(now.minus(Duration.ofMinutes(150)), left);
+    topic.deleteRecords(ReplyTopic.partition(deleted), 1);
+    RequestId never = otherOfItsPartition(deleted);
+    try (ReplyStore store = ReplyTopic.filled(topic.store())) {
+      assertThat(find(store, never, now.minus(Duration.ofMinutes(120))))
+          .isInstanceOf(Lookup.Absent.class);
+      assertThat(find(store, never, now.minus(Duration.ofMinutes(165))))
+          .isInstanceOf(Lookup.Gone.class);
+      assertThat(find(store, deleted, now.minus(Duration.ofMinutes(185))))
+          .isInstanceOf(Lookup.Gone.class);
+      assertThat(find(store, left, now.minus(Duration.ofMinutes(165))))
+          .isInstanceOf(Lookup.Found.class);
+    }
+  }
+
   @Test
   void anIdThatIsUsedAgainAfterItsReplyWasDeletedGetsItsNewReply(TestKafka kafka) throws Exception {
     ReplyTopic topic = new ReplyTopic(kafka);
