@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Where a reply stands is in an {@link ReplyIndex index}, which the {@link ReplyFeed feed} keeps
  * and which is {@link ReplyBackfill filled backwards} after a start; the body is {@link ReplyReader
- * read} when it is asked for, and the latest stay in a cache of 16 MiB. That there is none is said
- * only when the index has {@link ReplyEnds caught up} with the moment of the question and goes back
- * to the request's acceptance; where it doesn't go back that far the partition is {@link
- * ReplySearch searched}.
+ * read} when it is asked for, and stays in a {@link ReplyCache cache} for a moment. That there is
+ * none is said only when the index has {@link ReplyEnds caught up} with the moment of the question
+ * and goes back to the request's acceptance; where it doesn't go back that far the partition is
+ * {@link ReplySearch searched}.
  */
 public final class ReplyStore implements AutoCloseable {
 
