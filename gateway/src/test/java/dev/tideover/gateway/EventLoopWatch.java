@@ -107,7 +107,7 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
       for (StackTraceElementProxy frame : stack) {
         text.append("\n  ").append(frame.getSTEAsString());
       }
-      waits = stack.length > 0 && waitsIn(stack[0].getStackTraceElement());
+      waits = stack.length > 0 && waitsIn(stack);
     }
     synchronized (this) {
       if (waits || isBlocked(warning.group(1)) || worked(warning.group(1))) {
@@ -117,10 +117,16 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
   }
 
   /**
-   * The sockets of an event loop don't block, so a native call for one is work, and so is the
-   * making of a stack trace.
+   * The sockets of an event loop don't block, so a native call for one is work, and so are the
+   * making of a stack trace and the reading of random bytes from the kernel.
    */
-  private static boolean waitsIn(StackTraceElement top) {
+  private static boolean waitsIn(StackTraceElementProxy[] stack) {
+    for (StackTraceElementProxy frame : stack) {
+      if (frame.getStackTraceElement().getClassName().contains(".NativePRNG")) {
+        return false;
+      }
+    }
+    StackTraceElement top = stack[0].getStackTraceElement();
     return top.isNativeMethod()
         && !top.getClassName().startsWith("sun.nio.ch.")
         && !top.getMethodName().equals("fillInStackTrace");

@@ -427,7 +427,8 @@ public record GatewayConfig(
    * A service's limits.
    *
    * @param waiting connections kept at once; a request beyond them is stored and answered 202
-   * @param backlogAgePercent of the retention; not enforced by this version
+   * @param backlogAgePercent of the retention: the age of the oldest waiting request at which no
+   *     more are taken
    */
   public record Limits(int waiting, int backlogAgePercent) {}
 }

@@ -143,6 +143,14 @@ public final class Exchanges implements AutoCloseable {
         false);
   }
 
+  /** Whether it is known that the request still waits for its service. */
+  boolean isWaiting(StatusToken place) {
+    GatewayConfig.Service service = routing.service(place.service());
+    return service != null
+        && place.offset() != Waiter.NOWHERE
+        && backlog.isWaiting(service.name(), place.partition(), place.offset());
+  }
+
   private void reap() {
     try {
       long now = nanoTime.getAsLong();

@@ -195,6 +195,9 @@ public final class Inquiry {
     } else if (found instanceof ReplyStore.Lookup.Gone) {
       return Future.succeededFuture(
           missing(asked, Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone."));
+    } else if (found instanceof ReplyStore.Lookup.NoneLeft && !shared.isWaiting(placed(asked))) {
+      return Future.succeededFuture(
+          missing(asked, Answer.Reason.REPLY_EXPIRED, "The reply is past its retention."));
     } else if (found instanceof ReplyStore.Lookup.NotNow notNow) {
       return Future.succeededFuture(unavailable(asked, notNow.reason()));
     }

@@ -272,13 +272,19 @@ final class Responder {
     response.putHeader("Tideover-Id", id.toString());
   }
 
+  /** It opens nothing, so it may be guessed: drawing one that can't be takes a lock of the JVM. */
+  private static RequestId nameOnly() {
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    return new RequestId(random.nextLong(), random.nextLong());
+  }
+
   /**
    * RFC 9457. Also a request that was refused before it had an id gets one here, so that what a
    * client reports can be found in the log.
    */
   private static Future<Void> problem(
       HttpServerRequest request, @Nullable RequestId given, Problem problem) {
-    RequestId id = given == null ? RequestId.random() : given;
+    RequestId id = given == null ? nameOnly() : given;
     LOG.debug("{} ends with {} {}: {}", id, problem.status(), problem.code(), problem.detail());
     HttpServerResponse response = request.response();
     response.setStatusCode(problem.status());

@@ -35,26 +35,7 @@ public final class Backlog implements AutoCloseable {
    * @param position how many requests of its partition are in front of it and not known to be done
    * @param eta when those will be done; null while nothing is drained or it isn't known how fast
    */
-  public record Queue(long position, @Nullable Duration eta) {
-
-    private static final Duration SOONEST = Duration.ofSeconds(1);
-    private static final Duration LATEST = Duration.ofSeconds(30);
-    private static final Duration UNKNOWN = Duration.ofSeconds(5);
-
-    /**
-     * When it makes sense to ask for the request again: in whole seconds, at its turn, but in 1 s
-     * at the soonest and in 30 s at the latest, since the rate can change; in 5 s where it is not
-     * known when its turn comes.
-     */
-    public Duration retryAfter() {
-      if (eta == null) {
-        return UNKNOWN;
-      }
-      Duration whole = Duration.ofSeconds(eta.plusMillis(999).toSeconds());
-      Duration notTooLate = whole.compareTo(LATEST) > 0 ? LATEST : whole;
-      return notTooLate.compareTo(SOONEST) < 0 ? SOONEST : notTooLate;
-    }
-  }
+  public record Queue(long position, @Nullable Duration eta) {}
 
   private static final Logger LOG = LoggerFactory.getLogger(Backlog.class);
 
@@ -166,6 +147,16 @@ public final class Backlog implements AutoCloseable {
         Double.isNaN(seconds)
             ? null
             : Duration.ofMillis(Math.round(1_000 * Math.min(seconds, MAX_ETA_SECONDS))));
+  }
+
+  /** Whether the request at this offset is known not to be done. */
+  public boolean isWaiting(String service, int partition, long offset) {
+    ServiceBacklog.View view = fresh(service);
+    if (view == null || partition < 0 || partition >= view.places().size()) {
+      return false;
+    }
+    ServiceBacklog.Place place = view.places().get(partition);
+    return place != null && offset >= place.committed();
   }
 
   /** How often the request at this offset has failed, as far as is known; 0 if it hasn't. */

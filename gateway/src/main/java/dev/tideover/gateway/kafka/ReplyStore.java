@@ -45,12 +45,14 @@ public final class ReplyStore implements AutoCloseable {
     /** There was no reply at the call of find(). */
     record Absent() implements Lookup {}
 
-    /**
-     * Its reply was there and is deleted; or none is there, and one may have been: the request was
-     * accepted longer ago than replies are kept, and no longer does the index remember. A request
-     * that is still in its queue has no reply, whatever is said here.
-     */
+    /** Its reply was there and is deleted. */
     record Gone() implements Lookup {}
+
+    /**
+     * There is none, and one may have been: the request was accepted longer ago than replies are
+     * kept, and than the index remembers. It may also wait in its queue to this day.
+     */
+    record NoneLeft() implements Lookup {}
 
     /** It can't be told now; the reason is for people. */
     record NotNow(String reason) implements Lookup {}
@@ -79,6 +81,7 @@ public final class ReplyStore implements AutoCloseable {
   private static final String STOPPING = "the gateway is stopping";
   private static final Lookup ABSENT = new Lookup.Absent();
   private static final Lookup GONE = new Lookup.Gone();
+  private static final Lookup NONE_LEFT = new Lookup.NoneLeft();
 
   /** Who asks, and from when on there may be a reply. */
   private record Question(RequestId id, int partition, Instant acceptedAt, long since) {}
@@ -272,7 +275,7 @@ public final class ReplyStore implements AutoCloseable {
               Place place = result.place();
               if (place == null) {
                 boolean never = result.wholeIsThere() || isYoung(question);
-                return CompletableFuture.completedFuture(never ? ABSENT : GONE);
+                return CompletableFuture.completedFuture(never ? ABSENT : NONE_LEFT);
               }
               if (wrong != null) {
                 index.correct(question.id(), wrong, place);
@@ -310,7 +313,11 @@ public final class ReplyStore implements AutoCloseable {
         .thenCompose(
             caughtUp ->
                 caughtUp ? search(question, feed.position(question.partition()), place) : tooSlow())
-        .thenApply(searched -> searched instanceof Lookup.Absent ? GONE : searched);
+        .thenApply(
+            searched ->
+                searched instanceof Lookup.Absent || searched instanceof Lookup.NoneLeft
+                    ? GONE
+                    : searched);
   }
 
   private static boolean isAnothers(Question question, ReplyReader.Found found) {

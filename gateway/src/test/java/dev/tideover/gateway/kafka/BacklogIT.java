@@ -110,6 +110,9 @@ class BacklogIT {
     assertThat(backlog.queue(service, 0, 500))
         .isEqualTo(new Backlog.Queue(200, Duration.ofSeconds(4)));
     assertThat(backlog.queue(service, 0, 300)).isEqualTo(new Backlog.Queue(0, Duration.ZERO));
+    assertThat(backlog.isWaiting(service, 0, 300)).isTrue();
+    assertThat(backlog.isWaiting(service, 0, 299)).isFalse();
+    assertThat(backlog.isWaiting(service, 99, 300)).isFalse();
     assertThat(backlog.queue(service, 0, 7)).isEqualTo(new Backlog.Queue(0, Duration.ZERO));
 
     for (int second = 0; second < 31; second++) {

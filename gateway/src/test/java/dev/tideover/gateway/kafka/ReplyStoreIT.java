@@ -169,9 +169,9 @@ class ReplyStoreIT {
       try (ReplyStore after = ReplyTopic.filled(topic.store())) {
         // Whether it has ever had a reply nobody can tell who wasn't there.
         RequestId other = otherOfItsPartition(replied);
-        assertThat(find(after, other, old)).isInstanceOf(Lookup.Gone.class);
+        assertThat(find(after, other, old)).isInstanceOf(Lookup.NoneLeft.class);
         assertThat(find(after, other, young)).isInstanceOf(Lookup.Absent.class);
-        assertThat(find(after, replied, old)).isInstanceOf(Lookup.Gone.class);
+        assertThat(find(after, replied, old)).isInstanceOf(Lookup.NoneLeft.class);
       }
       // The one that has read it before tells it from memory for some seconds.
       await()
@@ -208,9 +208,9 @@ class ReplyStoreIT {
       assertThat(find(store, never, now.minus(Duration.ofMinutes(120))))
           .isInstanceOf(Lookup.Absent.class);
       assertThat(find(store, never, now.minus(Duration.ofMinutes(165))))
-          .isInstanceOf(Lookup.Gone.class);
+          .isInstanceOf(Lookup.NoneLeft.class);
       assertThat(find(store, deleted, now.minus(Duration.ofMinutes(185))))
-          .isInstanceOf(Lookup.Gone.class);
+          .isInstanceOf(Lookup.NoneLeft.class);
       assertThat(find(store, left, now.minus(Duration.ofMinutes(165))))
           .isInstanceOf(Lookup.Found.class);
     }
