@@ -49,11 +49,18 @@ final class KafkaSettings {
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 0);
     // So the metadata must stay: by default a topic idle for five minutes is forgotten.
     settings.put(ProducerConfig.METADATA_MAX_IDLE_CONFIG, Duration.ofDays(365).toMillis());
-    // The routes have their own limits, which may change while it runs; this is above them all.
+    // It bounds a whole request to a broker too, so no more than is needed.
     settings.put(
-        ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
-        (int) (GatewayConfig.Route.MAX_BODY + ENVELOPE_BYTES));
+        ProducerConfig.MAX_REQUEST_SIZE_CONFIG, (int) (largestBody(config) + ENVELOPE_BYTES));
     return settings;
+  }
+
+  /** Bytes of the largest body that any route takes. */
+  static long largestBody(GatewayConfig config) {
+    return config.services().values().stream()
+        .mapToLong(GatewayConfig.Service::maxBody)
+        .max()
+        .orElse(0);
   }
 
   /**

@@ -139,13 +139,7 @@ final class ProducerKeeper implements AutoCloseable {
    * @throws KafkaUnavailableException if it doesn't within the limit; then nothing has changed
    */
   void serve(Topics next, Duration limit) {
-    ProducerSession session = current.get();
-    if (session == null) {
-      throw new KafkaUnavailableException(
-          "the producer has failed and is being replaced, so it can't learn topics now; try again"
-              + " when the gateway is ready",
-          null);
-    }
+    ProducerSession session = working();
     await(
         session,
         next,
@@ -156,6 +150,45 @@ final class ProducerKeeper implements AutoCloseable {
         });
   }
 
+  /**
+   * The same with a new producer, where the old one's settings don't do for them. The old one sends
+   * what it has, behind the scenes, 10 s at most.
+   *
+   * @throws KafkaUnavailableException as {@link #serve} does
+   */
+  void renew(Topics next, Duration limit) {
+    var unused = working();
+    ProducerSession fresh = session();
+    try {
+      await(
+          fresh,
+          next,
+          limit,
+          () -> {
+            topics = next;
+            fresh.serve(next.partitions());
+            ProducerSession old = current.getAndSet(fresh);
+            if (old != null) {
+              discard(old, CLOSE_LIMIT);
+            }
+          });
+    } catch (RuntimeException e) {
+      discard(fresh, Duration.ZERO);
+      throw e;
+    }
+  }
+
+  private ProducerSession working() {
+    ProducerSession session = current.get();
+    if (session == null) {
+      throw new KafkaUnavailableException(
+          "the producer has failed and is being replaced, so it can't learn topics now; try again"
+              + " when the gateway is ready",
+          null);
+    }
+    return session;
+  }
+
   /** Waits until the session knows the topics and that was done, on the maintenance thread. */
   private void await(ProducerSession session, Topics wanted, Duration limit, Runnable then) {
     CompletableFuture<@Nullable Void> known = new CompletableFuture<>();
@@ -164,6 +197,11 @@ final class ProducerKeeper implements AutoCloseable {
     try {
       var unused = done.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException e) {
+      if (!known.cancel(false)) {
+        // In this very moment they came to be known; what is left takes no time.
+        done.join();
+        return;
+      }
       throw new KafkaUnavailableException(
           "topics "
               + String.join(", ", wanted.required())
@@ -210,7 +248,10 @@ final class ProducerKeeper implements AutoCloseable {
   private void use(ProducerSession session) {
     session.serve(topics.partitions());
     learner = null;
-    current.set(session);
+    if (closed || !current.compareAndSet(null, session)) {
+      // Another has been put to work meanwhile, or none is wanted any more.
+      discard(session, Duration.ZERO);
+    }
   }
 
   /** Any thread, also the producer's own and event loops: so it only takes it out of use. */
@@ -222,7 +263,7 @@ final class ProducerKeeper implements AutoCloseable {
         "The Kafka producer has failed for good and is replaced: {}. Until the new one is ready"
             + " requests get 503, and 504 those that were under way",
         reason);
-    discard(broken);
+    discard(broken, Duration.ZERO);
     later(
         () -> {
           backoffMillis = broken.hasWorked() ? FIRST_BACKOFF_MILLIS : backoffMillis;
@@ -243,10 +284,15 @@ final class ProducerKeeper implements AutoCloseable {
       session = session();
     } catch (RuntimeException e) {
       LOG.error(
-          "No new Kafka producer can be made, will try again in {} ms; until then requests get 503",
-          backoffMillis,
-          e);
+          "No new Kafka producer can be made: {}. Will try again in {} ms; until then requests get"
+              + " 503",
+          e.getMessage(),
+          backoffMillis);
       makeLater();
+      return;
+    }
+    if (closed) {
+      discard(session, Duration.ZERO);
       return;
     }
     learner = session;
@@ -258,8 +304,12 @@ final class ProducerKeeper implements AutoCloseable {
                 use(session);
                 LOG.info("The new Kafka producer is ready: requests are taken again");
               } else {
-                LOG.error("A new Kafka producer has failed at once, will try again", failure);
-                discard(session);
+                LOG.error(
+                    "A new Kafka producer has failed at once: {}. Will try again in {} ms; until"
+                        + " then requests get 503",
+                    failure.getMessage(),
+                    backoffMillis);
+                discard(session, Duration.ZERO);
                 makeLater();
               }
             });
@@ -278,8 +328,8 @@ final class ProducerKeeper implements AutoCloseable {
   }
 
   /** On a thread of its own, since one that hangs must not keep the next producer from coming. */
-  private static void discard(ProducerSession session) {
-    Thread thread = new Thread(() -> close(session, Duration.ZERO), "tideover-old-producer");
+  private static void discard(ProducerSession session, Duration limit) {
+    Thread thread = new Thread(() -> close(session, limit), "tideover-old-producer");
     thread.setDaemon(true);
     thread.start();
   }

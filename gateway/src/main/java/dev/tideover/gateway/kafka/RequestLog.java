@@ -9,11 +9,13 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -54,11 +56,19 @@ public final class RequestLog implements AutoCloseable {
   private final LongSupplier nanoTime;
   private final Semaphore cancelling = new Semaphore(MAX_CANCELLING);
 
+  /** Whose bodies the producer is large enough for; changed by {@link #update} only. */
+  private final AtomicReference<GatewayConfig> sized;
+
   /** Those of the configuration; changed by {@link #update} only. */
   private volatile ProducerKeeper.Topics topics;
 
-  private RequestLog(ProducerKeeper producer, ProducerKeeper.Topics topics, LongSupplier nanoTime) {
+  private RequestLog(
+      ProducerKeeper producer,
+      AtomicReference<GatewayConfig> sized,
+      ProducerKeeper.Topics topics,
+      LongSupplier nanoTime) {
     this.producer = producer;
+    this.sized = sized;
     this.topics = topics;
     this.nanoTime = nanoTime;
   }
@@ -69,25 +79,29 @@ public final class RequestLog implements AutoCloseable {
    * @throws KafkaUnavailableException if it doesn't get to know them
    */
   public static RequestLog start(GatewayConfig config) {
-    Map<String, Object> settings = KafkaSettings.producer(config);
     return start(
         config,
-        () -> KafkaSettings.client(() -> new KafkaProducer<>(settings)),
-        KafkaSettings.client(() -> KafkaSettings.longestDelivery(settings)),
+        sized -> KafkaSettings.client(() -> new KafkaProducer<>(KafkaSettings.producer(sized))),
+        KafkaSettings.client(() -> KafkaSettings.longestDelivery(KafkaSettings.producer(config))),
         System::nanoTime);
   }
 
-  /** The same with producers of a test's own. */
+  /** The same with producers of a test's own, each for a configuration. */
   static RequestLog start(
       GatewayConfig config,
-      Supplier<Producer<byte[], byte[]>> producers,
+      Function<GatewayConfig, Producer<byte[], byte[]>> producers,
       Duration longestDelivery,
       LongSupplier nanoTime) {
+    AtomicReference<GatewayConfig> sized = new AtomicReference<>(config);
     ProducerKeeper.Topics topics = topics(config);
-    return new RequestLog(
-        ProducerKeeper.start(producers, topics, longestDelivery, METADATA_LIMIT, nanoTime),
-        topics,
-        nanoTime);
+    ProducerKeeper keeper =
+        ProducerKeeper.start(
+            () -> producers.apply(Objects.requireNonNull(sized.get())),
+            topics,
+            longestDelivery,
+            METADATA_LIMIT,
+            nanoTime);
+    return new RequestLog(keeper, sized, topics, nanoTime);
   }
 
   private static ProducerKeeper.Topics topics(GatewayConfig config) {
@@ -105,16 +119,29 @@ public final class RequestLog implements AutoCloseable {
 
   /**
    * Takes requests for the services of this configuration from now on, and still for those of the
-   * one before, since requests that came in under that may be under way. Of the rest of the
-   * configuration nothing is used. Blocks until the producer knows the new topics, 15 s at most.
+   * one before, since requests that came in under that may be under way. Where a route takes larger
+   * bodies than any did, a new producer takes over. How Kafka is reached is not changed by this.
+   * Blocks until the new topics are known, 15 s at most.
    *
-   * @throws KafkaUnavailableException if it doesn't get to know them; then nothing has changed
+   * @throws KafkaUnavailableException if they don't get known; then nothing has changed
    */
   public synchronized void update(GatewayConfig config) {
     ProducerKeeper.Topics next = topics(config);
     Map<String, Integer> both = new HashMap<>(topics.partitions());
     both.putAll(next.partitions());
-    producer.serve(new ProducerKeeper.Topics(both, next.required()), METADATA_LIMIT);
+    ProducerKeeper.Topics served = new ProducerKeeper.Topics(both, next.required());
+    GatewayConfig before = Objects.requireNonNull(sized.get());
+    if (KafkaSettings.largestBody(config) <= KafkaSettings.largestBody(before)) {
+      producer.serve(served, METADATA_LIMIT);
+    } else {
+      sized.set(config);
+      try {
+        producer.renew(served, METADATA_LIMIT);
+      } catch (RuntimeException e) {
+        sized.set(before);
+        throw e;
+      }
+    }
     topics = next;
   }
 

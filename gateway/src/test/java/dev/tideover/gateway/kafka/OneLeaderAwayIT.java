@@ -71,6 +71,10 @@ class OneLeaderAwayIT {
         clock.shutdown();
         assertThat(clock.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
 
+        assertThat(told)
+            .filteredOn(each -> each.at - refusing >= 0 && each.at - thawing < 0)
+            .as("some were refused")
+            .anyMatch(each -> each.append instanceof Append.Refused);
         for (Told each : told) {
           boolean away = lost.contains(each.partition);
           if (each.at - well >= 0 || !away) {

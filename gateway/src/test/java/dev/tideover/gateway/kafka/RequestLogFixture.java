@@ -64,7 +64,7 @@ abstract class RequestLogFixture {
     RequestLog log =
         RequestLog.start(
             config("orders"),
-            () -> unused.isEmpty() ? others.get() : unused.remove(0),
+            config -> unused.isEmpty() ? others.get() : unused.remove(0),
             LONGEST_DELIVERY,
             now::get);
     logs.add(log);
@@ -76,15 +76,19 @@ abstract class RequestLogFixture {
   }
 
   static GatewayConfig config(String service) {
+    return config(service, "1MiB");
+  }
+
+  static GatewayConfig config(String service, String maxBody) {
     return ConfigFile.parse(
         """
         kafka: { bootstrap-servers: "localhost:9092" }
         services:
           %s:
             topic: { partitions: %d }
-            routes: [{ path: /** }]
+            routes: [{ path: /**, max-body: %s }]
         """
-            .formatted(service, PARTITIONS),
+            .formatted(service, PARTITIONS, maxBody),
         "test",
         name -> null);
   }

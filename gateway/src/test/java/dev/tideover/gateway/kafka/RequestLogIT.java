@@ -58,7 +58,7 @@ class RequestLogIT {
     log =
         RequestLog.start(
             config,
-            () -> {
+            sized -> {
               Producer<byte[], byte[]> made = producer.get();
               producers.add(made);
               return made;

@@ -222,6 +222,89 @@ class RequestLogOutageTest extends RequestLogFixture {
   }
 
   @Test
+  void anUpdateThatCanNotLearnItsTopicsChangesNothing() {
+    RequestLog log =
+        start(
+            new OverriddenProducer() {
+              @Override
+              public List<PartitionInfo> partitionsFor(String topic) {
+                if (!topic.equals(TOPIC)) {
+                  throw new IllegalStateException("closed");
+                }
+                return super.partitionsFor(topic);
+              }
+            });
+
+    assertThatThrownBy(() -> log.update(config("bills")))
+        .isInstanceOf(KafkaUnavailableException.class);
+
+    log.append(request("key"), "bills.requests", PARTITIONS, results::add);
+    append(log, "key");
+    assertThat(results.get(0)).isInstanceOf(Append.Refused.class);
+    assertThat(results.get(1)).isInstanceOf(Append.Acknowledged.class);
+  }
+
+  @Test
+  void anUpdateWithLargerBodiesPutsALargerProducerToWork() {
+    MockProducer<byte[], byte[]> first = producer(true);
+    MockProducer<byte[], byte[]> second = producer(true);
+    RequestLog log = start(first, () -> second);
+    append(log, "key");
+
+    log.update(config("orders", "2MiB"));
+    append(log, "key");
+    log.update(config("orders", "1MiB"));
+    append(log, "key");
+
+    assertThat(results).hasSize(3).allMatch(Append.Acknowledged.class::isInstance);
+    assertThat(first.history()).hasSize(1);
+    assertThat(second.history()).hasSize(2);
+    Awaitility.await().until(first::closed);
+  }
+
+  @Test
+  void noUpdateIsMadeWhileTheProducerIsBeingReplaced() {
+    CountDownLatch end = new CountDownLatch(1);
+    MockProducer<byte[], byte[]> first = producer(true);
+    RequestLog log =
+        start(
+            first,
+            () -> {
+              await(end);
+              return producer(true);
+            });
+    first.close();
+    append(log, "key");
+
+    assertThatThrownBy(() -> log.update(config("bills")))
+        .isInstanceOf(KafkaUnavailableException.class)
+        .hasMessageContaining("is being replaced");
+    end.countDown();
+    Awaitility.await().until(log::isAccepting);
+  }
+
+  @Test
+  void aProducerThatHasForgottenItsBrokersAcceptsNothing() {
+    AtomicBoolean forgotten = new AtomicBoolean();
+    RequestLog log =
+        start(
+            new OverriddenProducer() {
+              @Override
+              public List<PartitionInfo> partitionsFor(String topic) {
+                if (forgotten.get()) {
+                  throw new TimeoutException("not present in metadata");
+                }
+                return super.partitionsFor(topic);
+              }
+            });
+    assertThat(log.isAccepting()).isTrue();
+
+    forgotten.set(true);
+
+    assertThat(log.isAccepting()).isFalse();
+  }
+
+  @Test
   void anUpdateKeepsWhatIsKnownOfAPartition() {
     RequestLog log = start(producer(false));
     append(log, "key");
@@ -295,6 +378,20 @@ class RequestLogOutageTest extends RequestLogFixture {
     assertFailed(first, "was sent to orders.ledger and not acknowledged");
     assertFailed(second, "the cancellation is stored");
     assertFailed(third, "can't be written to orders.ledger");
+  }
+
+  @Test
+  void takesAThousandCancellationsAtOnceAndNoMore() {
+    MockProducer<byte[], byte[]> producer = producer(false);
+    RequestLog log = start(producer);
+    for (int i = 0; i < 1_000; i++) {
+      assertThat(cancel(log, new Cancellation(0, i, RequestId.random()))).isNotDone();
+    }
+    assertFailed(cancel(log, new Cancellation(0, 1_000, RequestId.random())), "under way already");
+
+    producer.errorNext(new TimeoutException("Expiring 1 record(s)"));
+
+    assertThat(cancel(log, new Cancellation(0, 1_001, RequestId.random()))).isNotDone();
   }
 
   private static void assertFailed(CompletableFuture<Void> cancelled, String why) {
