@@ -166,7 +166,7 @@ class ConfigWatchTest {
         throw thrown;
       }
       configs.add(config);
-      return ConfigChange.between(config, config, Long.MAX_VALUE);
+      return ConfigChange.between(config, config);
     }
 
     @Override
