@@ -116,9 +116,14 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
     }
   }
 
-  /** The sockets of an event loop don't block, so a native call for one is work. */
+  /**
+   * The sockets of an event loop don't block, so a native call for one is work, and so is the
+   * making of a stack trace.
+   */
   private static boolean waitsIn(StackTraceElement top) {
-    return top.isNativeMethod() && !top.getClassName().startsWith("sun.nio.ch.");
+    return top.isNativeMethod()
+        && !top.getClassName().startsWith("sun.nio.ch.")
+        && !top.getMethodName().equals("fillInStackTrace");
   }
 
   /** Waits for a monitor or another thread: its stack doesn't show the first. */

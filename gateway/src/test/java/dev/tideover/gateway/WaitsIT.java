@@ -467,7 +467,11 @@ class WaitsIT {
         .all()
         .get(20, TimeUnit.SECONDS);
 
-    RawHttp.Response gone = gateway.send("GET", location, NOTHING);
+    // For a moment it may still be told from memory.
+    RawHttp.Response gone =
+        await()
+            .atMost(Duration.ofSeconds(20))
+            .until(() -> gateway.send("GET", location, NOTHING), found -> found.status() != 200);
 
     assertThat(gone.status()).isEqualTo(410);
     assertThat(gone.problem()).isEqualTo("reply-expired");

@@ -232,7 +232,7 @@ public final class Backlog implements AutoCloseable {
   /** One look. Takes 10 s at most, if Kafka answers the first question and then nothing more. */
   void runOnce() {
     Collection<GatewayConfig.Service> wanted = List.copyOf(services.values());
-    BacklogProbe.Answer answer = probe.positions(wanted);
+    BacklogProbe.Answer answer = probe.positions(wanted, nanos.getAsLong());
     long now = nanos.getAsLong();
     if (!answer.byKafka()) {
       sayAway();

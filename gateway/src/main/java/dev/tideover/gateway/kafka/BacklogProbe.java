@@ -63,7 +63,13 @@ final class BacklogProbe implements AutoCloseable {
   record Answer(
       Map<TopicPartition, Position> positions, Map<String, String> denied, boolean byKafka) {}
 
+  /** A topic that isn't there is asked for again after so long: the client logs each time. */
+  private static final long MISSING_NANOS = TimeUnit.SECONDS.toNanos(10);
+
   private final Admin admin;
+
+  /** Services without their request topic, and when that was seen. */
+  private final Map<String, Long> missing = new HashMap<>();
 
   BacklogProbe(Admin admin) {
     this.admin = admin;
@@ -80,8 +86,12 @@ final class BacklogProbe implements AutoCloseable {
     private boolean answered;
     private boolean complete = true;
 
+    /** The last answer where it was an error that won't go away by itself. */
+    private @Nullable Throwable refusal;
+
     /** The answer; null if it hasn't come or is that there is no such topic or group. */
     <T> @Nullable T get(KafkaFuture<T> future) {
+      refusal = null;
       try {
         long left = Math.max(0, deadline - System.nanoTime());
         T value = future.get(left, TimeUnit.NANOSECONDS);
@@ -98,6 +108,7 @@ final class BacklogProbe implements AutoCloseable {
                     && !(e.getCause() instanceof RetriableException);
         answered |= definite;
         complete &= definite;
+        refusal = definite ? e.getCause() : null;
         return null;
       } catch (TimeoutException e) {
         complete = false;
@@ -112,14 +123,22 @@ final class BacklogProbe implements AutoCloseable {
     return (int) LIMIT.toMillis();
   }
 
-  /** Where each partition of the services' request topics stands. */
-  Answer positions(Collection<GatewayConfig.Service> services) {
+  /**
+   * Where each partition of the services' request topics stands.
+   *
+   * @param nanos the time by a clock that only goes forward
+   */
+  Answer positions(Collection<GatewayConfig.Service> services, long nanos) {
+    missing.values().removeIf(since -> nanos - since >= MISSING_NANOS);
     Map<String, ListConsumerGroupOffsetsSpec> groups = new HashMap<>();
     Map<TopicPartition, OffsetSpec> begins = new HashMap<>();
     Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
     for (GatewayConfig.Service service : services) {
       List<TopicPartition> partitions = partitions(service);
       groups.put(service.name(), new ListConsumerGroupOffsetsSpec().topicPartitions(partitions));
+      if (missing.containsKey(service.name())) {
+        continue;
+      }
       for (TopicPartition partition : partitions) {
         begins.put(partition, OffsetSpec.earliest());
         ends.put(partition, OffsetSpec.latest());
@@ -140,8 +159,11 @@ final class BacklogProbe implements AutoCloseable {
       try {
         Map<TopicPartition, OffsetAndMetadata> offsets =
             committed(round, committed, service.name());
-        if (offsets != null) {
+        if (offsets != null && !missing.containsKey(service.name())) {
           positions.putAll(positions(round, service, offsets, first, last));
+          if (round.refusal instanceof UnknownTopicOrPartitionException) {
+            missing.put(service.name(), nanos);
+          }
         }
       } catch (AuthorizationException e) {
         denied.put(service.name(), String.valueOf(e.getMessage()));
@@ -153,23 +175,9 @@ final class BacklogProbe implements AutoCloseable {
   /** A group that nobody has been in has committed nothing. */
   private static @Nullable Map<TopicPartition, OffsetAndMetadata> committed(
       Round round, ListConsumerGroupOffsetsResult result, String group) {
-    KafkaFuture<Map<TopicPartition, OffsetAndMetadata>> future =
-        result.partitionsToOffsetAndMetadata(group);
-    Map<TopicPartition, OffsetAndMetadata> offsets = round.get(future);
-    return offsets == null && future.isCompletedExceptionally() && isNoGroup(future)
-        ? Map.of()
-        : offsets;
-  }
-
-  private static boolean isNoGroup(KafkaFuture<?> failed) {
-    try {
-      failed.getNow(null);
-      return false;
-    } catch (ExecutionException e) {
-      return e.getCause() instanceof GroupIdNotFoundException;
-    } catch (InterruptedException e) {
-      throw new InterruptException(e);
-    }
+    Map<TopicPartition, OffsetAndMetadata> offsets =
+        round.get(result.partitionsToOffsetAndMetadata(group));
+    return round.refusal instanceof GroupIdNotFoundException ? Map.of() : offsets;
   }
 
   private static Map<TopicPartition, Position> positions(

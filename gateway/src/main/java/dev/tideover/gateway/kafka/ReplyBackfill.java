@@ -133,11 +133,13 @@ final class ReplyBackfill implements AutoCloseable {
     long start = System.nanoTime();
     try {
       boolean whole = fill();
-      LOG.info(
-          "The index of replies {}: {} from before the start, in {} ms",
-          whole ? "has all that are stored" : "is full",
-          filled,
-          (System.nanoTime() - start) / 1_000_000);
+      if (stopping.getCount() > 0) {
+        LOG.info(
+            "The index of replies {}: {} from before the start, in {} ms",
+            whole ? "has all that are stored" : "is full",
+            filled,
+            (System.nanoTime() - start) / 1_000_000);
+      }
       ended.complete(whole);
     } catch (WakeupException | InterruptException e) {
       // Only close() does that.

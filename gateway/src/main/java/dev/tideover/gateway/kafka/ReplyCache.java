@@ -11,12 +11,14 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * In front of the {@link ReplyReader}, which it owns: one read for all who ask for a reply at a
- * time, and none for those that were asked for lately, up to 16 MiB of them. Safe for any thread.
+ * time, and none for those that were read within the last 5 s, up to 16 MiB of them: not longer, so
+ * that all gateways of a cell agree soon on what is deleted. Safe for any thread.
  */
 final class ReplyCache implements AutoCloseable {
 
   private static final Duration LIMIT = Duration.ofSeconds(2);
   private static final long BYTES = 16 << 20;
+  private static final Duration KEPT = Duration.ofSeconds(5);
 
   /** What a reply has besides its body: its objects and a field line, about. */
   private static final int REPLY_BYTES = 500;
@@ -37,6 +39,7 @@ final class ReplyCache implements AutoCloseable {
     this.cache =
         Caffeine.newBuilder()
             .maximumWeight(BYTES)
+            .expireAfterWrite(KEPT)
             .weigher((Place place, ReplyReader.Found found) -> weight(found))
             .executor(executor)
             .buildAsync();

@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Where a reply stands is in an {@link ReplyIndex index}, which the {@link ReplyFeed feed} keeps
  * and which is {@link ReplyBackfill filled backwards} after a start; the body is {@link ReplyReader
- * read} when it is asked for, and the latest stay in a cache of 16 MiB. That there is none is said
- * only when the index has {@link ReplyEnds caught up} with the moment of the question and goes back
- * to the request's acceptance; where it doesn't go back that far the partition is {@link
- * ReplySearch searched}.
+ * read} when it is asked for, and stays in a {@link ReplyCache cache} for a moment. That there is
+ * none is said only when the index has {@link ReplyEnds caught up} with the moment of the question
+ * and goes back to the request's acceptance; where it doesn't go back that far the partition is
+ * {@link ReplySearch searched}.
  */
 public final class ReplyStore implements AutoCloseable {
 
@@ -56,7 +56,11 @@ public final class ReplyStore implements AutoCloseable {
     record NotNow(String reason) implements Lookup {}
   }
 
-  /** How far the clocks of those who accept and those who reply may be apart. */
+  /**
+   * How far the clocks of those who accept and those who reply may be apart. Further, and a reply
+   * of before this gateway's start could be taken for one that is not there yet, until the index
+   * has been filled.
+   */
   static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
 
   private static final Duration ENDS_LIMIT = Duration.ofSeconds(2);

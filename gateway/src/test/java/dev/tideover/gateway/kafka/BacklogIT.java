@@ -248,14 +248,37 @@ class BacklogIT {
                 .formatted(kafka.bootstrapServers(), service, service, PARTITIONS),
             "test",
             variable -> null);
+    String nowhere = "nowhere-" + service;
     startBacklog();
     backlog.update(both);
+    try (LogLines kafkas = LogLines.ofPackage("org.apache.kafka.clients.admin")) {
+      lookAfter(Duration.ofSeconds(1));
+      assertThat(backlog.queue(service, 0, 5)).isEqualTo(new Backlog.Queue(5, null));
+      assertThat(backlog.queue(nowhere, 0, 5)).isNull();
+      assertThat(backlog.isReachable()).isTrue();
 
+      int said = kafkas.all().size();
+      for (int second = 1; second < 10; second++) {
+        lookAfter(Duration.ofSeconds(1));
+      }
+      assertThat(kafkas.all()).as("what Kafka's client says each time").hasSize(said);
+    }
+    kafka.createTopic(nowhere + ".requests", 12);
     lookAfter(Duration.ofSeconds(1));
+    assertThat(backlog.queue(nowhere, 0, 5)).isEqualTo(new Backlog.Queue(5, null));
+  }
 
+  @Test
+  void anOnlyServiceWithoutItsTopicIsNoSilenceOfKafka() {
+    startBacklog();
+
+    for (int second = 0; second < 12; second++) {
+      lookAfter(Duration.ofSeconds(1));
+      assertThat(backlog.isReachable()).isTrue();
+    }
+    createRequests(Map.of());
+    lookAfter(Duration.ofSeconds(10));
     assertThat(backlog.queue(service, 0, 5)).isEqualTo(new Backlog.Queue(5, null));
-    assertThat(backlog.queue("nowhere-" + service, 0, 5)).isNull();
-    assertThat(backlog.isReachable()).isTrue();
   }
 
   @Test

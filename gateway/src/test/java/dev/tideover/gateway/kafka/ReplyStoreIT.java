@@ -2,6 +2,7 @@ package dev.tideover.gateway.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.tideover.gateway.kafka.ReplyStore.Lookup;
 import dev.tideover.testkit.KafkaTest;
@@ -172,6 +173,10 @@ class ReplyStoreIT {
         assertThat(find(after, other, young)).isInstanceOf(Lookup.Absent.class);
         assertThat(find(after, replied, old)).isInstanceOf(Lookup.Gone.class);
       }
+      // The one that has read it before tells it from memory for some seconds.
+      await()
+          .atMost(Duration.ofSeconds(20))
+          .until(() -> find(before, replied, old) instanceof Lookup.Gone);
       // This one was there, from the first record on, and knows.
       assertThat(find(before, otherOfItsPartition(replied), old)).isInstanceOf(Lookup.Absent.class);
     }
@@ -184,6 +189,30 @@ class ReplyStoreIT {
       topic.deleteRecords();
       assertThat(find(before, soonGone, young)).isInstanceOf(Lookup.Gone.class);
       assertThat(find(before, soonGone, old)).isInstanceOf(Lookup.Gone.class);
+    }
+  }
+
+  /** Deletion begins with the oldest, so what is left tells that nothing later is missing. */
+  @Test
+  void anOldRequestIsPendingWhereWhatIsLeftShowsThatItNeverHadAReply(TestKafka kafka)
+      throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    Instant now = Instant.now();
+    RequestId deleted = RequestId.random();
+    RequestId left = otherOfItsPartition(deleted);
+    topic.write(now.minus(Duration.ofMinutes(180)), deleted);
+    topic.write(now.minus(Duration.ofMinutes(150)), left);
+    topic.deleteRecords(ReplyTopic.partition(deleted), 1);
+    RequestId never = otherOfItsPartition(deleted);
+    try (ReplyStore store = ReplyTopic.filled(topic.store())) {
+      assertThat(find(store, never, now.minus(Duration.ofMinutes(120))))
+          .isInstanceOf(Lookup.Absent.class);
+      assertThat(find(store, never, now.minus(Duration.ofMinutes(165))))
+          .isInstanceOf(Lookup.Gone.class);
+      assertThat(find(store, deleted, now.minus(Duration.ofMinutes(185))))
+          .isInstanceOf(Lookup.Gone.class);
+      assertThat(find(store, left, now.minus(Duration.ofMinutes(165))))
+          .isInstanceOf(Lookup.Found.class);
     }
   }
 
@@ -236,10 +265,10 @@ class ReplyStoreIT {
     try (ReplyStore store = topic.store()) {
       topic.write(Instant.now(), id);
 
-      assertThat(body(await(store.read(id, partition, 0)))).isEqualTo("reply to " + id);
-      assertThat(await(store.read(RequestId.random(), partition, 0)))
+      assertThat(body(result(store.read(id, partition, 0)))).isEqualTo("reply to " + id);
+      assertThat(result(store.read(RequestId.random(), partition, 0)))
           .isInstanceOf(Lookup.Gone.class);
-      assertThat(await(store.read(id, partition, 77))).isInstanceOf(Lookup.Gone.class);
+      assertThat(result(store.read(id, partition, 77))).isInstanceOf(Lookup.Gone.class);
     }
   }
 
@@ -350,10 +379,10 @@ class ReplyStoreIT {
   }
 
   private static Lookup find(ReplyStore store, RequestId id, Instant acceptedAt) throws Exception {
-    return await(store.find(id, acceptedAt));
+    return result(store.find(id, acceptedAt));
   }
 
-  private static Lookup await(java.util.concurrent.CompletionStage<Lookup> lookup)
+  private static Lookup result(java.util.concurrent.CompletionStage<Lookup> lookup)
       throws Exception {
     return lookup.toCompletableFuture().get(20, TimeUnit.SECONDS);
   }

@@ -137,6 +137,15 @@ final class ReplyTopic {
     kafka.admin().deleteRecords(all).all().get(30, TimeUnit.SECONDS);
   }
 
+  void deleteRecords(int partition, long before) throws Exception {
+    kafka
+        .admin()
+        .deleteRecords(
+            Map.of(new TopicPartition(name, partition), RecordsToDelete.beforeOffset(before)))
+        .all()
+        .get(30, TimeUnit.SECONDS);
+  }
+
   void deleteTopic() throws Exception {
     kafka.admin().deleteTopics(List.of(name)).all().get(30, TimeUnit.SECONDS);
   }
