@@ -52,9 +52,6 @@ public final class Gateway implements AutoCloseable {
 
   private final VertxOptions options;
 
-  /** For bodies of which size the producer was made. */
-  private final long largestBody;
-
   /** What was started, the last first; closed in this order. Of the starter, then of the closer. */
   private final Deque<AutoCloseable> started = new ArrayDeque<>();
 
@@ -85,11 +82,6 @@ public final class Gateway implements AutoCloseable {
   private Gateway(GatewayConfig config, VertxOptions options) {
     this.config = config;
     this.options = options;
-    this.largestBody =
-        config.services().values().stream()
-            .mapToLong(GatewayConfig.Service::maxBody)
-            .max()
-            .orElse(0);
     readiness.add(HealthCheck.required("gateway", () -> notReady));
     readiness.add(HealthCheck.advisory("config", () -> configProblem));
   }
@@ -279,14 +271,16 @@ public final class Gateway implements AutoCloseable {
    */
   public synchronized ConfigChange reload(GatewayConfig next) {
     goOn();
-    ConfigChange change = ConfigChange.between(config, next, largestBody);
+    ConfigChange change = ConfigChange.between(config, next);
     if (!change.refused().isEmpty()) {
       throw new ConfigException(change.refused());
     }
     Routes routes = Routes.of(next);
-    // Without a new service Kafka isn't asked: limits can be changed also while it is away.
-    if (!change.added().isEmpty()) {
-      Topics.ensure(next.only(change.added()));
+    // Kafka is asked only where it must be: limits can be changed also while it is away.
+    if (!change.toEnsure().isEmpty()) {
+      Topics.ensure(next.only(change.toEnsure()));
+    }
+    if (!change.toEnsure().isEmpty() || !change.removed().isEmpty()) {
       Objects.requireNonNull(log).update(next);
     }
     Objects.requireNonNull(backlog).update(next);

@@ -14,6 +14,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +72,28 @@ class ReloadIT {
       assertThat(underWay.read().text()).isEqualTo("old");
       assertThat(RawHttp.exchange(gateway.port(), "GET", location, NOTHING).status())
           .isEqualTo(202);
+    }
+  }
+
+  @Test
+  void largerBodiesAreTakenWhereTheirTopicTakesThem(TestKafka kafka) throws Exception {
+    byte[] body = new byte[100_000];
+    String before = yaml(kafka, "path: /x, wait: 0s, max-body: 1KiB");
+    try (Gateway gateway = Gateway.start(TestGateway.config(before))) {
+      assertThat(RawHttp.exchange(gateway.port(), "POST", "/x", body).status()).isEqualTo(413);
+      ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, service + ".requests");
+      AlterConfigOp larger =
+          new AlterConfigOp(
+              new ConfigEntry("max.message.bytes", "1000000"), AlterConfigOp.OpType.SET);
+      kafka
+          .admin()
+          .incrementalAlterConfigs(Map.of(topic, List.of(larger)))
+          .all()
+          .get(20, TimeUnit.SECONDS);
+
+      gateway.reload(TestGateway.config(before.replace("1KiB", "200KiB")));
+
+      assertThat(RawHttp.exchange(gateway.port(), "POST", "/x", body).status()).isEqualTo(202);
     }
   }
 

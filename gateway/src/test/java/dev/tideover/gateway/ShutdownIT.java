@@ -137,6 +137,32 @@ class ShutdownIT {
   }
 
   @Test
+  void whoAsksAtAStatusAddressIsLetGoWhenTheWaitEnds(TestKafka kafka) throws Exception {
+    start(kafka.bootstrapServers(), "{ delay: 0s, wait: 0s }");
+    String location =
+        RawHttp.exchange(gateway.port(), "POST", "/slow", NOTHING, "Prefer: respond-async")
+            .field("Location");
+    try (RawHttp longPoll = new RawHttp(gateway.port());
+        EventReader stream = new EventReader(gateway.port(), location)) {
+      // Pipelined, so that the second is being dealt with when the first one's answer is here.
+      String one = "GET " + location + " HTTP/1.1\r\nHost: test\r\n%s\r\n";
+      longPoll.send(one.formatted("") + one.formatted("Prefer: wait=60\r\n"));
+      assertThat(longPoll.read().status()).isEqualTo(202);
+      assertThat(stream.next().name()).isEqualTo("pending");
+
+      assertThat(timeToClose()).isLessThan(Duration.ofSeconds(10));
+
+      RawHttp.Response pending = longPoll.read();
+      assertThat(pending.status()).isEqualTo(202);
+      assertThat(pending.field("Connection")).isEqualTo("close");
+      // A stream that ends as a body does, so that its client connects again, elsewhere.
+      while (stream.next() != null) {
+        // It may have told a state more.
+      }
+    }
+  }
+
+  @Test
   void withNobodyConnectedNothingIsWaitedFor(TestKafka kafka) {
     start(kafka.bootstrapServers(), "{ delay: 0s, wait: 5m }");
 

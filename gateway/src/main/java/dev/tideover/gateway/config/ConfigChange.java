@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param added services that are new
  * @param removed services that are gone
  * @param changed services whose routes or limits are others
+ * @param larger those of them that take larger bodies than before
  * @param shutdown whether that differs
  */
 public record ConfigChange(
@@ -25,6 +26,7 @@ public record ConfigChange(
     Set<String> added,
     Set<String> removed,
     Set<String> changed,
+    Set<String> larger,
     boolean shutdown) {
 
   private static final String RESTART = "; only a restart can change it";
@@ -32,12 +34,8 @@ public record ConfigChange(
   /** Values of these are not for a log. */
   private static final Set<String> HIDDEN = Set.of("secret", "admin.token", "kafka.properties");
 
-  /**
-   * Compares two configurations.
-   *
-   * @param largestBody bytes of the largest body that the gateway was started for
-   */
-  public static ConfigChange between(GatewayConfig now, GatewayConfig next, long largestBody) {
+  /** Compares two configurations. */
+  public static ConfigChange between(GatewayConfig now, GatewayConfig next) {
     List<String> refused = new ArrayList<>();
     compare("kafka", now.kafka(), next.kafka(), refused);
     compare("http", now.http(), next.http(), refused);
@@ -48,10 +46,10 @@ public record ConfigChange(
     Map<String, GatewayConfig.Service> before = now.services();
     Set<String> added = new LinkedHashSet<>();
     Set<String> changed = new LinkedHashSet<>();
+    Set<String> larger = new LinkedHashSet<>();
     next.services()
         .forEach(
             (name, service) -> {
-              refuseLargerBodies(service, largestBody, refused);
               GatewayConfig.Service known = before.get(name);
               if (known == null) {
                 added.add(name);
@@ -61,12 +59,27 @@ public record ConfigChange(
                 if (!known.equals(service)) {
                   changed.add(name);
                 }
+                if (service.maxBody() > known.maxBody()) {
+                  larger.add(name);
+                }
               }
             });
     Set<String> removed = new LinkedHashSet<>(before.keySet());
     removed.removeAll(next.services().keySet());
     return new ConfigChange(
-        List.copyOf(refused), added, removed, changed, !now.shutdown().equals(next.shutdown()));
+        List.copyOf(refused),
+        added,
+        removed,
+        changed,
+        larger,
+        !now.shutdown().equals(next.shutdown()));
+  }
+
+  /** The services whose topics must be looked at before they can be used so. */
+  public Set<String> toEnsure() {
+    Set<String> names = new LinkedHashSet<>(added);
+    names.addAll(larger);
+    return names;
   }
 
   /** Whether both say the same. */
@@ -94,22 +107,6 @@ public record ConfigChange(
   private static void describe(String what, Set<String> names, List<String> words) {
     if (!names.isEmpty()) {
       words.add(what + String.join(", ", names));
-    }
-  }
-
-  /** The producer was made for records of a certain size, and would refuse larger ones. */
-  private static void refuseLargerBodies(
-      GatewayConfig.Service service, long largestBody, List<String> refused) {
-    for (GatewayConfig.Route route : service.routes()) {
-      if (route.maxBody() > largestBody) {
-        refused.add(
-            route.where()
-                + ".max-body: the file says "
-                + route.maxBody()
-                + " bytes, this gateway was started for "
-                + largestBody
-                + " at most; only a restart can raise that");
-      }
     }
   }
 

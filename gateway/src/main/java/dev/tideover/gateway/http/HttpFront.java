@@ -8,7 +8,6 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
-import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
@@ -16,7 +15,6 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.time.Duration;
-import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -44,11 +42,8 @@ public final class HttpFront extends VerticleBase {
   private final GatewayConfig.Http config;
   private final Exchanges exchanges;
   private final BodyDeadlines deadlines = new BodyDeadlines();
-  private final IdleConnections idle = new IdleConnections(System::nanoTime);
+  private final Connections connections = new Connections(System::nanoTime);
   private @Nullable HttpServer server;
-
-  /** Connections that have had the last answer they get; touched on the event loop alone. */
-  private final Set<HttpConnection> ended = new HashSet<>();
 
   private volatile boolean draining;
 
@@ -73,11 +68,11 @@ public final class HttpFront extends VerticleBase {
             .setPerFrameWebSocketCompressionSupported(false)
             .setPerMessageWebSocketCompressionSupported(false);
     vertx.setPeriodic(1_000, timer -> deadlines.check());
-    vertx.setPeriodic(60_000, timer -> idle.check());
+    vertx.setPeriodic(60_000, timer -> connections.check());
     HttpServer created =
         vertx
             .createHttpServer(options)
-            .connectionHandler(idle::opened)
+            .connectionHandler(connections::opened)
             .invalidRequestHandler(this::refuse)
             .requestHandler(this::handle);
     server = created;
@@ -121,11 +116,15 @@ public final class HttpFront extends VerticleBase {
   }
 
   private void handle(HttpServerRequest request) {
-    if (ended.contains(request.connection())) {
+    if (connections.isEnded(request.connection())) {
       // Pipelined behind an answer that said "close": it must not run (RFC 9112 section 9.6).
       return;
     }
-    idle.used(request.connection());
+    connections.used(request.connection());
+    if (draining) {
+      // Here for the answers that don't pass through finish(): streams, 304.
+      endAfter(request);
+    }
     if (request.method().equals(HttpMethod.CONNECT) || request.method().equals(HttpMethod.TRACE)) {
       finish(
           request,
@@ -229,10 +228,7 @@ public final class HttpFront extends VerticleBase {
   /** The answer that is written next is this connection's last. */
   private void endAfter(HttpServerRequest request) {
     request.response().putHeader("Connection", "close");
-    HttpConnection connection = request.connection();
-    if (ended.add(connection)) {
-      connection.closeHandler(closed -> ended.remove(connection));
-    }
+    connections.end(request.connection());
   }
 
   /** Without these fields a request of HTTP/1.1 has no body (RFC 9112 section 6.3). */

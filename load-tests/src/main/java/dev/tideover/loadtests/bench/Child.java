@@ -117,6 +117,11 @@ public final class Child implements AutoCloseable {
     process.destroy();
   }
 
+  /** Ends it with SIGKILL. */
+  public void kill() {
+    process.destroyForcibly();
+  }
+
   /** Its exit code, once it has ended. */
   public int exitCode() {
     return process.exitValue();

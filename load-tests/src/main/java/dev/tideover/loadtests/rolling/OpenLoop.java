@@ -62,6 +62,7 @@ final class OpenLoop implements AutoCloseable {
       long sent,
       long replied,
       long repliedLater,
+      long confirmed,
       long failed,
       long lost,
       long wrong,
@@ -73,6 +74,7 @@ final class OpenLoop implements AutoCloseable {
 
   private static final int KEYS = 997;
   private static final int MAX_OPEN = 20_000;
+  private static final int MAX_ASKED = 32;
   private static final int KINDS_OF_PROBLEMS = 20;
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(40);
   private static final Duration LATER_BOUND = Duration.ofSeconds(60);
@@ -97,6 +99,8 @@ final class OpenLoop implements AutoCloseable {
 
   private long replied;
   private long repliedLater;
+  private long confirmed;
+  private final Map<Sent, String> addresses = new LinkedHashMap<>();
   private long failed;
   private long lost;
   private long wrong;
@@ -144,11 +148,17 @@ final class OpenLoop implements AutoCloseable {
       long behind = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - due);
       latestSendMillis.accumulateAndGet(behind, Math::max);
       sent.incrementAndGet();
-      send(new Sent(number, "rolling-" + run + "-" + number, due));
+      send(new Sent(number, "rolling-" + run + "-" + number, due, false));
     }
   }
 
-  private record Sent(long number, String body, long due) {}
+  /**
+   * A request.
+   *
+   * @param due when it was to be sent, in {@code System.nanoTime()}
+   * @param known whether its reply has been seen, so that it is asked for only once more
+   */
+  private record Sent(long number, String body, long due, boolean known) {}
 
   private void send(Sent request) {
     if (!opened()) {
@@ -188,7 +198,7 @@ final class OpenLoop implements AutoCloseable {
     if (response.statusCode() == 202 && location != null) {
       ask(request, location, System.nanoTime() + LATER_BOUND.toNanos());
     } else {
-      judge(request, response, false);
+      judge(request, response, null);
     }
   }
 
@@ -210,7 +220,7 @@ final class OpenLoop implements AutoCloseable {
                   if (response == null) {
                     end(request, "no answer at a status address", failure + " " + location, 0);
                   } else if (!later(response)) {
-                    judge(request, response, true);
+                    judge(request, response, location);
                   } else if (System.nanoTime() < until) {
                     ask(request, location, until);
                   } else {
@@ -226,16 +236,16 @@ final class OpenLoop implements AutoCloseable {
         || response.statusCode() == 503 && response.headers().firstValue("retry-after").isPresent();
   }
 
-  private void judge(Sent request, HttpResponse<String> response, boolean later) {
+  private void judge(Sent request, HttpResponse<String> response, @Nullable String address) {
     boolean ofService =
         response.headers().firstValue("tideover-source").filter("service"::equals).isPresent();
     if (response.statusCode() != 200 || !ofService) {
-      String where = later ? " at a status address" : "";
+      String where = address != null ? " at a status address" : "";
       end(request, response.statusCode() + where, response.headers().map() + response.body(), 0);
     } else if (!response.body().equals(request.body())) {
       end(request, "another's answer", response.body(), 1);
     } else {
-      done(later);
+      done(request, address);
     }
   }
 
@@ -244,10 +254,13 @@ final class OpenLoop implements AutoCloseable {
     return open <= MAX_OPEN;
   }
 
-  private synchronized void done(boolean later) {
+  private synchronized void done(Sent request, @Nullable String address) {
     open--;
-    if (later) {
+    if (request.known()) {
+      confirmed++;
+    } else if (address != null) {
       repliedLater++;
+      addresses.put(request, address);
     } else {
       replied++;
     }
@@ -276,20 +289,29 @@ final class OpenLoop implements AutoCloseable {
     notifyAll();
   }
 
-  /** Sends no more, waits until every request has come to its end, and tells. */
+  /**
+   * Sends no more, waits until every request has come to its end, asks once more at every status
+   * address, where the gateways that gave them out have been restarted since, and tells.
+   */
   Tally stop() throws InterruptedException {
     stopping = true;
     sender.join(TimeUnit.SECONDS.toMillis(10));
-    long end = System.nanoTime() + ANSWER_BOUND.plus(LATER_BOUND).toNanos();
+    awaitNoneOpen();
+    long until = System.nanoTime() + LATER_BOUND.toNanos();
+    for (Map.Entry<Sent, String> each : addresses().entrySet()) {
+      awaitOpenBelow(MAX_ASKED);
+      Sent known = each.getKey();
+      boolean unused = opened();
+      askNow(new Sent(known.number(), known.body(), known.due(), true), each.getValue(), until);
+    }
+    awaitNoneOpen();
     synchronized (this) {
-      while (open > 0 && System.nanoTime() < end) {
-        wait(100);
-      }
       lost += open;
       return new Tally(
           sent.get(),
           replied,
           repliedLater,
+          confirmed,
           failed,
           lost,
           wrong,
@@ -306,6 +328,21 @@ final class OpenLoop implements AutoCloseable {
                           + ", first "
                           + each.getValue().first())
               .toList());
+    }
+  }
+
+  private synchronized Map<Sent, String> addresses() {
+    return Map.copyOf(addresses);
+  }
+
+  private void awaitNoneOpen() throws InterruptedException {
+    awaitOpenBelow(1);
+  }
+
+  private synchronized void awaitOpenBelow(long limit) throws InterruptedException {
+    long end = System.nanoTime() + ANSWER_BOUND.plus(LATER_BOUND).toNanos();
+    while (open >= limit && System.nanoTime() < end) {
+      wait(100);
     }
   }
 

@@ -35,6 +35,11 @@ public final class RollingCommand implements Callable<Integer> {
   @Option(names = "--seconds", description = "of load at least (default ${DEFAULT-VALUE})")
   private int seconds = 40;
 
+  @Option(
+      names = "--kill",
+      description = "end the gateways with SIGKILL: shows that the check sees what it should see")
+  private boolean kill;
+
   @Option(names = "--json", paramLabel = "FILE", description = "also write the report as JSON")
   private @Nullable Path json;
 
@@ -62,7 +67,7 @@ public final class RollingCommand implements Callable<Integer> {
       List<Testbed.Restart> restarts = new ArrayList<>();
       for (int round = 0; round < rounds; round++) {
         for (int gateway = 0; gateway < bed.gateways(); gateway++) {
-          Testbed.Restart restart = bed.restart(gateway);
+          Testbed.Restart restart = bed.restart(gateway, kill);
           restarts.add(restart);
           System.out.printf(
               Locale.ROOT,
@@ -95,11 +100,13 @@ public final class RollingCommand implements Callable<Integer> {
         tally.failed() == 0
             && tally.lost() == 0
             && tally.wrong() == 0
+            && tally.confirmed() == tally.repliedLater()
             && tally.replied() + tally.repliedLater() == tally.sent();
     boolean pass = exits && enough && clean && restarts.size() == 2 * rounds;
     System.out.printf(
         Locale.ROOT,
         "%d sent in %.1f s: %d replied, %d by 202 and later, %d failed, %d lost, %d wrong%n"
+            + "%d status addresses asked again after the last restart, %d answered as before%n"
             + "p50 %.1f ms, p99 %.1f ms, max %.1f ms (1 in 50 works for 1.5 s on purpose);"
             + " sent %d ms late at most%n%s%n",
         tally.sent(),
@@ -109,6 +116,8 @@ public final class RollingCommand implements Callable<Integer> {
         tally.failed(),
         tally.lost(),
         tally.wrong(),
+        tally.repliedLater(),
+        tally.confirmed(),
         tally.p50Millis(),
         tally.p99Millis(),
         tally.maxMillis(),
@@ -150,6 +159,7 @@ public final class RollingCommand implements Callable<Integer> {
           "sent": %d,
           "replied": %d,
           "repliedLater": %d,
+          "confirmed": %d,
           "failed": %d,
           "lost": %d,
           "wrong": %d,
@@ -167,6 +177,7 @@ public final class RollingCommand implements Callable<Integer> {
         tally.sent(),
         tally.replied(),
         tally.repliedLater(),
+        tally.confirmed(),
         tally.failed(),
         tally.lost(),
         tally.wrong(),

@@ -88,11 +88,19 @@ final class Testbed implements AutoCloseable {
     return gateways.size();
   }
 
-  /** Restarts a gateway as a process manager would: SIGTERM, its end, the start of a new one. */
-  Restart restart(int index) throws BenchException, InterruptedException {
+  /**
+   * Restarts a gateway as a process manager would: SIGTERM, its end, the start of a new one.
+   *
+   * @param kill SIGKILL instead
+   */
+  Restart restart(int index, boolean kill) throws BenchException, InterruptedException {
     Child old = gateways.get(index);
     long stop = System.nanoTime();
-    old.terminate();
+    if (kill) {
+      old.kill();
+    } else {
+      old.terminate();
+    }
     if (!old.endsWithin(STOP_BOUND)) {
       throw old.failed("did not end within " + STOP_BOUND.toSeconds() + " s after SIGTERM");
     }

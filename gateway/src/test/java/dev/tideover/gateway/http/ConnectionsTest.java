@@ -12,12 +12,12 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-class IdleConnectionsTest {
+class ConnectionsTest {
 
-  private static final long LIMIT = IdleConnections.LIMIT.toNanos();
+  private static final long LIMIT = Connections.LIMIT.toNanos();
 
   private long now = Long.MAX_VALUE - LIMIT / 2; // it overflows on the way
-  private final IdleConnections idle = new IdleConnections(() -> now);
+  private final Connections idle = new Connections(() -> now);
   private final List<String> closed = new ArrayList<>();
   private final Map<HttpConnection, Handler<Void>> closeHandlers = new HashMap<>();
 
@@ -53,6 +53,22 @@ class IdleConnectionsTest {
     idle.check();
 
     assertThat(closed).isEmpty();
+  }
+
+  @Test
+  void oneThatHasHadItsLastAnswerIsKnownUntilItIsClosed() {
+    HttpConnection last = opened("last");
+    HttpConnection other = opened("other");
+
+    idle.end(last);
+    assertThat(idle.isEnded(last)).isTrue();
+    assertThat(idle.isEnded(other)).isFalse();
+
+    closeHandlers.get(last).handle(null);
+    assertThat(idle.isEnded(last)).isFalse();
+    // A late word of one that is closed already must not stay for ever.
+    idle.end(last);
+    assertThat(idle.isEnded(last)).isFalse();
   }
 
   private HttpConnection opened(String name) {
