@@ -1,6 +1,7 @@
 package dev.tideover.gateway.config;
 
 import java.lang.reflect.RecordComponent;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -54,8 +55,7 @@ public record ConfigChange(
               if (known == null) {
                 added.add(name);
               } else {
-                String path = "services." + name + ".topic";
-                compare(path, known.topic(), service.topic(), refused);
+                compare("services." + name + ".topic", made(known), made(service), refused);
                 if (!known.equals(service)) {
                   changed.add(name);
                 }
@@ -108,6 +108,16 @@ public record ConfigChange(
     if (!names.isEmpty()) {
       words.add(what + String.join(", ", names));
     }
+  }
+
+  /**
+   * What a topic was made with. Its retention isn't: operators change the topic's own, and the file
+   * says against which a backlog's age is held.
+   */
+  private static GatewayConfig.Topic made(GatewayConfig.Service service) {
+    GatewayConfig.Topic topic = service.topic();
+    return new GatewayConfig.Topic(
+        topic.partitions(), topic.replication(), topic.minInsync(), Duration.ZERO);
   }
 
   /** Every part of two records; what is no record is a value. */
