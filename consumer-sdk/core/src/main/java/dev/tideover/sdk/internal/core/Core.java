@@ -311,7 +311,8 @@ public class Core<W> {
     } else {
       breaker.lost(work.ticket, now);
     }
-    if (nanos > 0 && !work.isStale() && parking.frees(work)) {
+    boolean resolved = nanos > 0 || work.cancelled;
+    if (resolved && !work.isStale() && parking.frees(work)) {
       work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
       return;

@@ -39,7 +39,10 @@ final class Parking<W> {
     return work.assignment.parked.size() >= MOST;
   }
 
-  /** Whether it is the failed one of a parked key. It frees the key if it has been handled. */
+  /**
+   * Whether it is the failed one of a parked key. It frees the key if it has been handled, or if
+   * its client doesn't want it any more.
+   */
   boolean frees(Work<W> work) {
     String blocker = blockerOf(work);
     return blocker != null

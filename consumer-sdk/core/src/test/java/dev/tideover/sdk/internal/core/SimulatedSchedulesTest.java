@@ -77,6 +77,32 @@ class SimulatedSchedulesTest {
         62, 61);
   }
 
+  @Test
+  void aFailedRequestThatIsSentAgainAndThenCancelledFreesItsKey() {
+    keepsItsPromises(
+        1145178288,
+        13,
+        2957,
+        12,
+        62,
+        13439,
+        8385,
+        23692,
+        23355,
+        51465,
+        36926,
+        63,
+        2,
+        14,
+        14,
+        466,
+        41022,
+        5133,
+        2,
+        61,
+        44039);
+  }
+
   /** The former owner knows that the request has begun, and its entry comes late. */
   @Test
   void aLateEntryOfAFormerOwnerDoesNotBringBackWhatIsCancelled() {
