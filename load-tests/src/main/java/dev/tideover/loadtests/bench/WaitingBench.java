@@ -63,22 +63,26 @@ final class WaitingBench implements AutoCloseable {
         processes.start("broker", Processes.ownClassPath(), List.of(), BrokerMain.class.getName());
     bootstrapServers = broker.await(BrokerMain.READY, BOUND);
     Testbed.createTopics(bootstrapServers);
-    double bare = bare(connections);
-    double tideover = tideover(connections, herd);
-    out.printf(
-        Locale.ROOT,
-        "heap for each waiting client: tideover %.2f KiB, bare %.2f KiB, ratio %.2f (target at"
-            + " most 0.80)%n",
-        tideover,
-        bare,
-        tideover / bare);
+    for (Crowd.Fields fields : Crowd.Fields.values()) {
+      out.printf("%s clients whose requests have %s fields:%n", connections, fields);
+      double bare = bare(connections, fields);
+      double tideover = tideover(connections, herd, fields);
+      out.printf(
+          Locale.ROOT,
+          "heap for each waiting client: tideover %.2f KiB, bare %.2f KiB, ratio %.2f (target at"
+              + " most 0.80)%n",
+          tideover,
+          bare,
+          tideover / bare);
+    }
     return clean;
   }
 
-  private double bare(int connections) throws BenchException, InterruptedException, IOException {
+  private double bare(int connections, Crowd.Fields fields)
+      throws BenchException, InterruptedException, IOException {
     Child gateway =
         processes.start(
-            "bare-gateway",
+            "bare-gateway-" + fields,
             Processes.ownClassPath(),
             flags,
             BareGateway.class.getName(),
@@ -88,22 +92,21 @@ final class WaitingBench implements AutoCloseable {
     long before = usedHeap(gateway);
     try (Crowd crowd = Crowd.connect(port, connections)) {
       long stored = stored(BareKafka.REQUEST_TOPIC) + connections;
-      crowd.send("/round-trip");
+      crowd.send("/round-trip", fields);
       awaitStored(BareKafka.REQUEST_TOPIC, stored);
-      double each = (usedHeap(gateway) - before) / 1024.0 / connections;
-      return each;
+      return (usedHeap(gateway) - before) / 1024.0 / connections;
     } finally {
       gateway.close();
     }
   }
 
-  private double tideover(int connections, int herd)
+  private double tideover(int connections, int herd, Crowd.Fields fields)
       throws BenchException, InterruptedException, IOException {
     List<Integer> ports = Testbed.freePorts();
     String classPath = Processes.tideoverClassPath(root);
     Child gateway =
         processes.start(
-            "tideover-gateway",
+            "tideover-gateway-" + fields,
             classPath,
             flags,
             Tether.class.getName(),
@@ -118,12 +121,12 @@ final class WaitingBench implements AutoCloseable {
     long before = usedHeap(gateway);
     try (Crowd crowd = Crowd.connect(port, connections)) {
       long stored = stored("held.requests") + connections;
-      crowd.send("/held");
+      crowd.send("/held", fields);
       awaitStored("held.requests", stored);
       each = (usedHeap(gateway) - before) / 1024.0 / connections;
       Child service =
           processes.start(
-              "tideover-service",
+              "tideover-service-" + fields,
               classPath,
               List.of("-Xmx512m"),
               Tether.class.getName(),
@@ -137,7 +140,7 @@ final class WaitingBench implements AutoCloseable {
       }
     }
     try (Crowd crowd = Crowd.connect(port, herd)) {
-      crowd.send("/herd");
+      crowd.send("/herd", fields);
       Crowd.Answers answers = crowd.await(HERD_WAIT.plus(BOUND));
       report("tideover: waits that end together", answers, 202, herd);
       if (answers.longest().compareTo(HERD_WAIT.plus(GRACE)) > 0) {
@@ -154,7 +157,7 @@ final class WaitingBench implements AutoCloseable {
    */
   private void warm(int port, String path, int connections) throws IOException {
     try (Crowd crowd = Crowd.connect(port, connections)) {
-      crowd.send(path);
+      crowd.send(path, Crowd.Fields.USUAL);
       Crowd.Answers answers = crowd.await(BOUND);
       if (answers.missing() + answers.broken() > 0) {
         complain("the first requests were not answered: " + answers);

@@ -124,8 +124,31 @@ public final class Crowd implements AutoCloseable {
     }
   }
 
-  /** Lets each send a request as a usual client does; the answers are not read yet. */
-  public void send(String path) throws IOException {
+  /** What a request has besides the fields that it must have. */
+  public enum Fields {
+    /** As a small program sends it: five field lines, about 150 bytes. */
+    FEW(""),
+    /**
+     * As a client with a token sends it and a load balancer passes it on: 13, about 1,300 bytes.
+     */
+    USUAL(
+        "Authorization: Bearer "
+            + "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9".repeat(20)
+            + "\r\nAccept-Language: en-GB,en;q=0.8,de;q=0.6\r\nCache-Control: no-cache\r\n"
+            + "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"
+            + "X-Request-Id: 7d1b0f0e-9d1c-4b8e-8f6a-0f2d3c4b5a69\r\n"
+            + "X-Forwarded-For: 203.0.113.7, 198.51.100.17\r\nX-Forwarded-Proto: https\r\n"
+            + "X-Forwarded-Host: api.example.com\r\n");
+
+    private final String lines;
+
+    Fields(String lines) {
+      this.lines = lines;
+    }
+  }
+
+  /** Lets each send a request; the answers are not read yet. */
+  public void send(String path, Fields fields) throws IOException {
     for (Client client : clients) {
       client.body =
           ("{\"client\":" + client.number + ",\"path\":\"" + path + "\"}").getBytes(US_ASCII);
@@ -136,7 +159,9 @@ public final class Crowd implements AutoCloseable {
               + "Accept-Encoding: gzip, deflate\r\nContent-Type: application/json\r\n"
               + "Content-Length: "
               + client.body.length
-              + "\r\n\r\n";
+              + "\r\n"
+              + fields.lines
+              + "\r\n";
       buffer.clear();
       buffer.put(head.getBytes(US_ASCII)).put(client.body).flip();
       client.reader.reset();
