@@ -1,6 +1,7 @@
 package dev.tideover.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -26,15 +27,15 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Gateway and service together: what a client cancels, at any gateway, doesn't run. */
+/** Gateways and a service with the SDK together: what a request's address tells and does. */
 @KafkaTest
 @Timeout(120)
-class CancelIT {
+class StatusAddressIT {
 
   private static final HttpClient HTTP =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-  private final String service = "cancel-" + UUID.randomUUID().toString().substring(0, 8);
+  private final String service = "status-" + UUID.randomUUID().toString().substring(0, 8);
   private final List<String> handled = new CopyOnWriteArrayList<>();
   private final CountDownLatch began = new CountDownLatch(1);
   private final CompletableFuture<Void> release = new CompletableFuture<>();
@@ -84,6 +85,34 @@ class CancelIT {
     }
   }
 
+  @Test
+  void howOftenARequestHasFailedAndHowManyAreBeforeItIsToldByAnyGateway(TestKafka kafka)
+      throws Exception {
+    try (Gateway taker = gateway(kafka);
+        Gateway other = gateway(kafka);
+        TideoverConsumer consumer = consumer(kafka)) {
+      assertThat(consumer.awaitAssignment(Duration.ofSeconds(30))).isTrue();
+      String failing = accepted(taker, "failing");
+      String behind = accepted(taker, "behind");
+
+      JsonNode told =
+          await()
+              .atMost(Duration.ofSeconds(30))
+              .until(
+                  () -> json(send(other, "GET", failing, "wait=0")),
+                  document -> document.get("attempts").asInt() >= 2);
+      assertThat(told.get("state").asText()).isEqualTo("pending");
+      assertThat(told.get("position").asInt()).isZero();
+      JsonNode next = json(send(other, "GET", behind, "wait=0"));
+      assertThat(next.get("attempts").asInt()).isZero();
+      assertThat(next.get("position").asInt()).isOne();
+
+      release.complete(null);
+      assertThat(send(taker, "GET", failing, "wait=25").body()).isEqualTo("failing");
+      assertThat(send(other, "GET", behind, "wait=25").body()).isEqualTo("behind");
+    }
+  }
+
   private Gateway gateway(TestKafka kafka) {
     return Gateway.start(
         ConfigFile.parse(
@@ -117,6 +146,9 @@ class CancelIT {
     began.countDown();
     if (body.equals("slow")) {
       release.join();
+    }
+    if (body.equals("failing") && !release.isDone()) {
+      throw new IllegalStateException("not yet");
     }
     return Outcome.reply(200).body("text/plain", request.body());
   }
