@@ -156,6 +156,8 @@ final class ReplyReader implements AutoCloseable {
     } catch (InterruptedException | InterruptException e) {
       // Only close() does that.
     } finally {
+      // Also where an error has ended the thread.
+      closing = true;
       // The flag would end the goodbye to the brokers.
       var unused = Thread.interrupted();
       failAll("the gateway is stopping");
