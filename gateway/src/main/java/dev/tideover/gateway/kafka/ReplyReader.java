@@ -139,6 +139,11 @@ final class ReplyReader implements AutoCloseable {
     return found;
   }
 
+  /** Whether replies can still be read; not after the close, or an error that ended the thread. */
+  boolean isReading() {
+    return !closing;
+  }
+
   private static CompletableFuture<Found> failed(CompletableFuture<Found> found, String reason) {
     fail(found, reason);
     return found;
