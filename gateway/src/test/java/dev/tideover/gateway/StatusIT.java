@@ -285,6 +285,20 @@ class StatusIT {
     }
   }
 
+  @Test
+  void whatExpiredBehindAFailedAttemptIsSaidToHaveRun() throws Exception {
+    String location = accepted("/expired/again");
+    service.awaitRequest("/expired/again").end("expired");
+    RawHttp.Response expired =
+        await()
+            .atMost(Duration.ofSeconds(20))
+            .until(
+                () -> RawHttp.exchange(taker.port(), "GET", location, new byte[0]),
+                response -> response.status() != 202);
+    assertThat(expired.problem()).isEqualTo("expired");
+    assertThat(expired.json().get("detail").asText()).startsWith("An attempt failed");
+  }
+
   @ParameterizedTest
   @HttpRule(
       value = "Accept decides between the document and the stream; q=0 refuses",

@@ -137,6 +137,14 @@ public record GatewayConfig(
                 + "|receive\\.buffer\\.bytes|send\\.buffer\\.bytes");
 
     /**
+     * What a producer may take for a record, together, is less than the 10 minutes after which a
+     * request that isn't in Kafka is said to have never been stored.
+     */
+    private static final Pattern TIMEOUT = Pattern.compile("(request|delivery)\\.timeout\\.ms");
+
+    private static final long MAX_TIMEOUT_MILLIS = 240_000;
+
+    /**
      * One login module with its options and nothing behind it: Kafka would load each of several.
      * Quoted text ends with its line, as it does for Kafka's reader.
      */
@@ -164,11 +172,20 @@ public record GatewayConfig(
                 path,
                 "not among the client settings that may be changed (docs/configuration.md)");
             check(
+                !TIMEOUT.matcher(name).matches() || isShort(value),
+                path,
+                "found \"" + value + "\", expected milliseconds, at most " + MAX_TIMEOUT_MILLIS);
+            check(
                 !name.equals("sasl.jaas.config") || LOGIN_MODULE.matcher(value).matches(),
                 path,
                 "expected one login module, Kafka's PlainLoginModule or ScramLoginModule, and its"
                     + " options");
           });
+    }
+
+    private static boolean isShort(String millis) {
+      return millis.matches("\\s*\\d{1,6}\\s*")
+          && Long.parseLong(millis.strip()) <= MAX_TIMEOUT_MILLIS;
     }
 
     /** Without the properties' values, which may be secrets. */

@@ -29,6 +29,10 @@ public final class Inquiry {
   private static final Duration SETTLED = Duration.ofMinutes(10);
 
   private static final Duration SEARCH_LIMIT = Duration.ofSeconds(2);
+
+  /** How long a cancellation may take to be stored when its client's wait is over. */
+  private static final Duration WRITE_GRACE = Duration.ofMillis(1_500);
+
   private static final long MAX_RETRY_SECONDS = 30;
 
   private final Exchanges shared;
@@ -159,9 +163,11 @@ public final class Inquiry {
     Future<Answer> end = end(patience);
     Cancellation wanted = new Cancellation(place.partition(), place.offset(), place.id());
     return Future.fromCompletionStage(shared.log.cancel(service, wanted), context)
+        // Its two records may each take as long as the producer tries.
+        .timeout(patience.plus(WRITE_GRACE).toMillis(), TimeUnit.MILLISECONDS)
         .transform(
             written -> {
-              if (written.failed()) {
+              if (written.failed() && !(end.result() instanceof Answer.Replied)) {
                 abandon();
                 LOG.warn("A cancellation could not be stored: {}", written.cause().getMessage());
                 return Future.succeededFuture(

@@ -86,7 +86,11 @@ final class Responder {
           problem(
               request,
               reply.id(),
-              expired("No service took it within its wait; it did not run and will not."));
+              expired(
+                  reply.attempts() == 0
+                      ? "It was not handled within its wait, and will not run."
+                      : "An attempt failed, and its wait was over before the next; it will not run"
+                          + " again."));
       case CANCELLED ->
           problem(
               request,

@@ -126,7 +126,8 @@ public final class Backlog implements AutoCloseable {
 
   /**
    * The place of the request at this offset; position 0 where none is in front of it, or it is done
-   * itself. Null where nothing is known, or hasn't been for 30 s.
+   * itself. Being the first says nothing of when it is handled while nothing is. Null where nothing
+   * is known, or hasn't been for 30 s.
    */
   public @Nullable Queue queue(String service, int partition, long offset) {
     ServiceBacklog.View view = fresh(service);
@@ -137,10 +138,10 @@ public final class Backlog implements AutoCloseable {
     if (place == null) {
       return null;
     }
-    long position = Math.max(0, offset - place.committed());
-    if (position == 0) {
+    if (offset < place.committed()) {
       return new Queue(0, Duration.ZERO);
     }
+    long position = offset - place.committed();
     double seconds = position / place.perSecond();
     return new Queue(
         position,

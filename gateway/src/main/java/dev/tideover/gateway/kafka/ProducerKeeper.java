@@ -3,7 +3,9 @@ package dev.tideover.gateway.kafka;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -53,6 +55,9 @@ final class ProducerKeeper implements AutoCloseable {
 
   private static final long WATCH_MILLIS = 1_000;
 
+  /** Much longer than a send takes, also on an event loop that is held up. */
+  private static final long RETIRE_MILLIS = 2_000;
+
   /** Behind a producer that had worked; it leaves that one time to take its name off. */
   private static final long FIRST_BACKOFF_MILLIS = 250;
 
@@ -79,6 +84,9 @@ final class ProducerKeeper implements AutoCloseable {
 
   /** The session that learns its topics; changed by the maintenance thread only. */
   private volatile @Nullable ProducerSession learner;
+
+  /** Out of use by {@link #renew}, and not closed yet. */
+  private final Set<ProducerSession> retired = ConcurrentHashMap.newKeySet();
 
   /** Touched by the maintenance thread only. */
   private long backoffMillis = MIN_BACKOFF_MILLIS;
@@ -169,13 +177,25 @@ final class ProducerKeeper implements AutoCloseable {
             fresh.serve(next.partitions());
             ProducerSession old = current.getAndSet(fresh);
             if (old != null) {
-              discard(old, CLOSE_LIMIT);
+              retire(old);
             }
           });
     } catch (RuntimeException e) {
       discard(fresh, Duration.ZERO);
       throw e;
     }
+  }
+
+  /** Closes it a little later: whoever has just taken it to send with must not find it closed. */
+  private void retire(ProducerSession old) {
+    retired.add(old);
+    later(
+        () -> {
+          if (retired.remove(old)) {
+            discard(old, CLOSE_LIMIT);
+          }
+        },
+        RETIRE_MILLIS);
   }
 
   private ProducerSession working() {
@@ -375,6 +395,7 @@ final class ProducerKeeper implements AutoCloseable {
     if (unready != null) {
       close(unready, Duration.ZERO);
     }
+    retired.forEach(old -> discard(old, CLOSE_LIMIT));
     ProducerSession session = current.getAndSet(null);
     if (session != null) {
       close(session, CLOSE_LIMIT);

@@ -77,6 +77,11 @@ final class ReplyCache implements AutoCloseable {
         .orTimeout(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
   }
 
+  /** Whether replies can still be read. */
+  boolean isReading() {
+    return reader.isReading();
+  }
+
   /** How often Kafka was asked for a reply. */
   long reads() {
     return reads.get();

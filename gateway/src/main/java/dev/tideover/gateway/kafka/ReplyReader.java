@@ -139,6 +139,11 @@ final class ReplyReader implements AutoCloseable {
     return found;
   }
 
+  /** Whether replies can still be read; not after the close, or an error that ended the thread. */
+  boolean isReading() {
+    return !closing;
+  }
+
   private static CompletableFuture<Found> failed(CompletableFuture<Found> found, String reason) {
     fail(found, reason);
     return found;
@@ -156,6 +161,8 @@ final class ReplyReader implements AutoCloseable {
     } catch (InterruptedException | InterruptException e) {
       // Only close() does that.
     } finally {
+      // Also where an error has ended the thread.
+      closing = true;
       // The flag would end the goodbye to the brokers.
       var unused = Thread.interrupted();
       failAll("the gateway is stopping");

@@ -44,6 +44,7 @@ final class ReplySearch implements AutoCloseable {
 
   private static final int MAX_WAITING = 1_000;
   private static final Duration TURN = Duration.ofMillis(100);
+  private static final String OVER = "nothing is searched any more: the gateway is stopping";
 
   private record Search(
       TopicPartition partition,
@@ -98,9 +99,9 @@ final class ReplySearch implements AutoCloseable {
             System.nanoTime() + limit.toNanos(),
             new CompletableFuture<>());
     if (closing || !queue.offer(search)) {
-      search.fail(closing ? "the gateway is stopping" : MAX_WAITING + " searches wait already");
+      search.fail(closing ? OVER : MAX_WAITING + " searches wait already");
     } else if (closing && queue.remove(search)) {
-      search.fail("the gateway is stopping");
+      search.fail(OVER);
     }
     return search.result();
   }
@@ -118,10 +119,12 @@ final class ReplySearch implements AutoCloseable {
     } catch (InterruptedException | InterruptException e) {
       // Only close() does that.
     } finally {
+      // Also where an error has ended the thread: whoever came later would wait for ever.
+      closing = true;
       // The flag would end the goodbye to the brokers.
       var unused = Thread.interrupted();
       queue.drainTo(batch);
-      batch.forEach(search -> search.fail("the gateway is stopping"));
+      batch.forEach(search -> search.fail(OVER));
       if (consumer != null) {
         consumer.close(KafkaSettings.CONSUMER_CLOSE);
       }

@@ -172,9 +172,12 @@ public final class ReplyStore implements AutoCloseable {
     return ready;
   }
 
-  /** Whether replies are still being followed; a gateway where they are not can't be ready. */
+  /**
+   * Whether replies are still being followed, and read again for those who ask later; a gateway
+   * where they are not can't be ready.
+   */
   public boolean isFollowing() {
-    return feed.isFollowing();
+    return feed.isFollowing() && reader.isReading();
   }
 
   /** How many offsets of the reply topic were deleted before they could be read. */

@@ -373,6 +373,21 @@ class ConfigFileTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "delivery.timeout.ms, 240001",
+    "request.timeout.ms, 1200000",
+    "delivery.timeout.ms, 2 min",
+    "request.timeout.ms, -1"
+  })
+  void refusesToTryForSoLongThatWhatIsSaidToBeNeverStoredCouldStillBe(String name, String value) {
+    assertThat(problemsOf(MINIMAL + "kafka: {properties: {" + name + ": " + value + "}}\n"))
+        .singleElement()
+        .asString()
+        .startsWith("kafka.properties." + name + ": found \"" + value + "\"")
+        .contains("at most 240000");
+  }
+
+  @ParameterizedTest
   @ValueSource(
       strings = {
         "com.sun.security.auth.module.JndiLoginModule required user.provider.url=\\\"ldap://x\\\";",

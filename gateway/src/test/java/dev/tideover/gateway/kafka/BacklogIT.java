@@ -99,7 +99,8 @@ class BacklogIT {
 
     lookAfter(Duration.ofSeconds(1));
     assertThat(backlog.queue(service, 0, 500)).isEqualTo(new Backlog.Queue(500, null));
-    assertThat(backlog.queue(service, 1, 0)).isEqualTo(new Backlog.Queue(0, Duration.ZERO));
+    // The first in its queue, and nobody is there to handle it.
+    assertThat(backlog.queue(service, 0, 0)).isEqualTo(new Backlog.Queue(0, null));
     assertThat(backlog.queue(service, 2, 0)).isNull();
     assertThat(backlog.queue("another", 0, 0)).isNull();
 
@@ -119,6 +120,7 @@ class BacklogIT {
       lookAfter(Duration.ofSeconds(1));
     }
     assertThat(backlog.queue(service, 0, 500)).isEqualTo(new Backlog.Queue(200, null));
+    assertThat(backlog.queue(service, 0, 300)).isEqualTo(new Backlog.Queue(0, null));
   }
 
   @Test

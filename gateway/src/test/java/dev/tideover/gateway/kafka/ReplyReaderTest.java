@@ -59,4 +59,25 @@ class ReplyReaderTest {
     assertThat(lookUps).allMatch(CompletableFuture::isCompletedExceptionally);
     assertThat(consumer.closed()).isTrue();
   }
+
+  /** A gateway where that has happened is not ready; whoever asks it meanwhile mustn't wait. */
+  @Test
+  void anErrorThatEndsTheThreadIsNoticed() {
+    try (ReplyReader reader = ReplyReader.start(consumer, TOPIC, Duration.ofMinutes(1))) {
+      assertThat(reader.isReading()).isTrue();
+      consumer.schedulePollTask(
+          () -> {
+            throw new OutOfMemoryError("made by this test");
+          });
+      assertFails(reader.read(new ReplyIndex.Place(0, 0)));
+
+      assertThat(reader.isReading()).isFalse();
+      assertFails(reader.read(new ReplyIndex.Place(0, 0)));
+    }
+  }
+
+  private static void assertFails(CompletableFuture<ReplyReader.Found> lookUp) {
+    assertThatThrownBy(() -> lookUp.get(10, TimeUnit.SECONDS))
+        .hasCauseInstanceOf(KafkaUnavailableException.class);
+  }
 }

@@ -13,10 +13,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -260,6 +262,43 @@ class RequestLogOutageTest extends RequestLogFixture {
     assertThat(first.history()).hasSize(1);
     assertThat(second.history()).hasSize(2);
     Awaitility.await().until(first::closed);
+  }
+
+  @Test
+  void aRequestThatIsAboutToBeSentWhenALargerProducerTakesOverIsStillSent() throws Exception {
+    CountDownLatch sending = new CountDownLatch(1);
+    CountDownLatch closed = new CountDownLatch(1);
+    Producer<byte[], byte[]> first =
+        new OverriddenProducer() {
+          @Override
+          public Future<RecordMetadata> send(
+              ProducerRecord<byte[], byte[]> record, Callback callback) {
+            sending.countDown();
+            try {
+              // Long enough for a close that doesn't wait for it to come first.
+              assertThat(closed.await(500, TimeUnit.MILLISECONDS)).isFalse();
+            } catch (InterruptedException e) {
+              throw new AssertionError(e);
+            }
+            return super.send(record, callback);
+          }
+
+          @Override
+          public void close(Duration limit) {
+            super.close(limit);
+            closed.countDown();
+          }
+        };
+    RequestLog log = start(first, () -> producer(true));
+    Thread sender = new Thread(() -> append(log, "key"));
+    sender.start();
+    await(sending);
+
+    log.update(config("orders", "2MiB"));
+
+    sender.join(20_000);
+    assertThat(results).singleElement().isInstanceOf(Append.Acknowledged.class);
+    await(closed);
   }
 
   @Test
