@@ -176,8 +176,23 @@ public final class HttpFront extends VerticleBase {
                 answer -> {
                   if (answer != null) {
                     finish(request, answer);
+                  } else {
+                    closeAfter(request);
                   }
                 });
+  }
+
+  /** For the answers that are written elsewhere: who says "close" must do it (RFC 9112, 9.6). */
+  private void closeAfter(HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    if (!connections.isEnded(request.connection())) {
+      return;
+    }
+    if (response.ended()) {
+      request.connection().close();
+    } else {
+      response.endHandler(ended -> request.connection().close());
+    }
   }
 
   /** What the parser could not make a request of. */
