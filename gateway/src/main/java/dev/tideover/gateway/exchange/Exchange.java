@@ -41,6 +41,7 @@ public final class Exchange {
   private RequestTarget target = NO_TARGET;
   private Duration wait = Duration.ZERO;
   private boolean expires;
+  private boolean timesOut;
   private boolean abandoned;
   private @Nullable Waiter waiter;
 
@@ -126,7 +127,10 @@ public final class Exchange {
     // ask for its answer, so it must not expire.
     boolean crowded = shared.waitingOf(route.service()).get() >= route.waitingLimit();
     wait = crowded ? Duration.ZERO : patience(route);
-    expires = route.expires(inbound.method()) && !inbound.respondAsync() && !crowded;
+    boolean waits = !inbound.respondAsync() && !crowded;
+    expires = waits && route.expires(inbound.method());
+    // A 504 is for those who wait in vain: who wants a 202, or can't wait, gets one.
+    timesOut = waits && route.late() == GatewayConfig.Late.TIMEOUT;
   }
 
   /** How long this client is kept: what it asks for, within what the route gives. */
@@ -243,6 +247,7 @@ public final class Exchange {
     Route route = stored.route();
     int partition = Partitions.of(stored.request().recordKey(), route.partitions());
     boolean mayExpire = expires;
+    boolean mayTimeOut = timesOut;
     Waiter waiting = Objects.requireNonNull(waiter);
     return waiting
         .ended()
@@ -252,13 +257,19 @@ public final class Exchange {
                 return with.answer();
               }
               boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
-              return late(waiting, acceptedAt, route, partition, mayExpire && !early);
+              return late(
+                  waiting, acceptedAt, route, partition, mayTimeOut && !early, mayExpire && !early);
             });
   }
 
   /** No reply came. */
   private Answer late(
-      Waiter waiting, Instant acceptedAt, Route route, int partition, boolean expired) {
+      Waiter waiting,
+      Instant acceptedAt,
+      Route route,
+      int partition,
+      boolean timedOut,
+      boolean expired) {
     // Before the read below: see appended.
     waiting.toldUnknown = waiting.offset == Waiter.NOWHERE;
     StatusToken place =
@@ -267,10 +278,7 @@ public final class Exchange {
     String token = shared.signer.write(place);
     return place.offset() == Waiter.NOWHERE
         ? new Answer.Unknown(waiting.id, token)
-        : new Answer.Accepted(
-            shared.pending(place, token),
-            route.late() == GatewayConfig.Late.TIMEOUT || expired,
-            expired);
+        : new Answer.Accepted(shared.pending(place, token), timedOut || expired, expired);
   }
 
   private Future<Answer> refuse(Throwable failure) {
