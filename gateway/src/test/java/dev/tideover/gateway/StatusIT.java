@@ -393,6 +393,19 @@ class StatusIT {
   }
 
   @Test
+  void deleteOfWhatHasExpiredDoesNotSayThatItRan() throws Exception {
+    String location = accepted("/expired");
+    service.awaitRequest("/expired").end("expired");
+    awaitReply(other.port(), location);
+
+    RawHttp.Response conflict = send(other.port(), "DELETE", location);
+
+    assertThat(conflict.status()).isEqualTo(409);
+    assertThat(conflict.problem()).isEqualTo("already-ended");
+    assertThat(conflict.outcome()).isEqualTo("accepted");
+  }
+
+  @Test
   void nobodyCancelsOrStreamsWhatIsNotThere() throws Exception {
     String unknown = "/.tideover/requests/" + "A".repeat(72);
     assertThat(send(taker.port(), "DELETE", unknown).status()).isEqualTo(404);

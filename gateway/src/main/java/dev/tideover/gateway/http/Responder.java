@@ -60,8 +60,8 @@ final class Responder {
     } else if (answer instanceof Answer.TooLate late) {
       return problem(request, late.id(), tooLate(late.outcome()));
     } else if (answer instanceof Answer.ReplyMissing missing) {
-      String outcome = missing.reason() == Answer.Reason.NEVER_STORED ? "not-accepted" : "accepted";
-      return refused(request, missing.id(), missing.reason(), missing.detail(), outcome, null);
+      return refused(
+          request, missing.id(), missing.reason(), missing.detail(), outcome(missing), null);
     } else if (answer instanceof Answer.Rejected rejected) {
       return rejected(rejected, request);
     }
@@ -201,6 +201,13 @@ final class Responder {
     return pending.stored() ? "accepted" : "unknown";
   }
 
+  private static String outcome(Answer.ReplyMissing missing) {
+    if (missing.reason() == Answer.Reason.NEVER_STORED) {
+      return "not-accepted";
+    }
+    return missing.stored() ? "accepted" : "unknown";
+  }
+
   private static Future<Void> cancelled(HttpServerRequest request, RequestId id) {
     HttpServerResponse response = request.response();
     response.setStatusCode(200);
@@ -222,7 +229,12 @@ final class Responder {
         "The request has ended",
         "It can't be cancelled: it is " + how + ". Ask at its address for more.",
         false,
-        outcome == ReplyOutcome.DEAD ? "dead" : "completed");
+        switch (outcome) {
+          case DEAD -> "dead";
+          case EXPIRED -> "accepted";
+          case MISMATCH -> "not-accepted";
+          case COMPLETED, CANCELLED, DUPLICATE -> "completed";
+        });
   }
 
   private static Future<Void> rejected(Answer.Rejected rejected, HttpServerRequest request) {
