@@ -89,6 +89,11 @@ final class EventStream {
     return answer instanceof Answer.Replied || answer instanceof Answer.Unreadable;
   }
 
+  /** Nothing more will come: the client asks again and is told so with a status of its own. */
+  private static boolean isOver(Answer answer) {
+    return answer instanceof Answer.ReplyMissing missing && missing.reason().status() != 503;
+  }
+
   private void open() {
     response.setStatusCode(200);
     response.putHeader("Content-Type", TYPE);
@@ -118,8 +123,13 @@ final class EventStream {
               .onSuccess(
                   answer -> {
                     asking = false;
-                    if (answer instanceof Answer.Pending pending && !response.ended()) {
+                    if (response.ended()) {
+                      return;
+                    }
+                    if (answer instanceof Answer.Pending pending) {
                       tell(pending);
+                    } else if (isEnd(answer) || isOver(answer)) {
+                      finish(answer);
                     }
                   });
     }
