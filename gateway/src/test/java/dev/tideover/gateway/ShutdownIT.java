@@ -156,13 +156,8 @@ class ShutdownIT {
         TestGateway.yaml(kafka.bootstrapServers(), name, "", "", "path: /**, wait: 60s")
             .replace("{ delay: 0s, wait: 0s }", "{ delay: 3s, wait: 0s }");
     gateway = new Gateway(TestGateway.config(yaml));
-    CompletableFuture<Void> started = CompletableFuture.runAsync(gateway::start);
-    long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-    while (!hasOpenedAPort() && System.nanoTime() - limit < 0) {
-      Thread.onSpinWait();
-    }
-    CompletableFuture<Void> closed = CompletableFuture.runAsync(gateway::close);
-    started.get(30, TimeUnit.SECONDS);
+    CompletableFuture<Void> closed = CompletableFuture.runAsync(this::closeWhileItOpens);
+    gateway.start();
 
     RawHttp.Response ready = RawHttp.exchange(gateway.adminPort(), "GET", "/health/ready", NOTHING);
 
@@ -170,6 +165,15 @@ class ShutdownIT {
     assertThat(ready.status()).isEqualTo(503);
     assertThat(ready.json().at("/checks/gateway/0/output").asText()).isEqualTo("stopping");
     closed.get(30, TimeUnit.SECONDS);
+  }
+
+  /** Looks all the time, since the moment is short. */
+  private void closeWhileItOpens() {
+    long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!hasOpenedAPort() && System.nanoTime() - limit < 0) {
+      Thread.onSpinWait();
+    }
+    gateway.close();
   }
 
   /** The first of them, which is when the others are being opened. */
