@@ -53,7 +53,8 @@ public final class Exchange {
 
   /** The request's whole way. Never fails: the future has an answer, always. */
   public Future<Answer> run() {
-    return match() // the most specific route, or 404, 405
+    return Future.succeededFuture()
+        .compose(begun -> match()) // the most specific route, or 404, 405
         .compose(this::admit) // the gateway takes requests, or 503
         .compose(this::read) // the whole request, or 400, 413
         .compose(this::expectReply) // the waiter stands before anything is sent

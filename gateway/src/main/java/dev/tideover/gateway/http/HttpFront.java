@@ -169,9 +169,10 @@ public final class HttpFront extends VerticleBase {
   }
 
   private void status(HttpServerRequest request, String token) {
+    StatusResource resource = new StatusResource(exchanges, context);
     var unused =
-        new StatusResource(exchanges, context)
-            .handle(request, token)
+        Future.succeededFuture(token)
+            .compose(asked -> resource.handle(request, asked))
             .onSuccess(
                 answer -> {
                   if (answer != null) {
@@ -179,6 +180,14 @@ public final class HttpFront extends VerticleBase {
                   } else {
                     closeAfter(request);
                   }
+                })
+            .onFailure(
+                failure -> {
+                  if (!request.response().closed()) {
+                    LOG.error(
+                        "BUG: a question failed; its client sees a closed connection", failure);
+                  }
+                  request.connection().close();
                 });
   }
 
