@@ -151,6 +151,9 @@ final class ConfigWatch implements AutoCloseable {
     } catch (KafkaUnavailableException e) {
       retryAt = System.nanoTime() + RETRY.toNanos();
       refuse(List.of(String.valueOf(e.getMessage())), again);
+    } catch (RuntimeException | Error e) {
+      target.configProblem(file + " could not be loaded; the gateway's log says why");
+      throw e;
     }
   }
 
