@@ -5,6 +5,7 @@ import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
+import dev.tideover.wire.RequestId;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import java.time.Duration;
@@ -43,6 +44,11 @@ public final class Inquiry {
     this.text = text;
     this.token = shared.signer.read(text);
     this.context = context;
+  }
+
+  /** The request that is asked for; null where the address names none. */
+  public @Nullable RequestId id() {
+    return token == null ? null : token.id();
   }
 
   /** Whether one more client may wait for this request's service, beside those that do. */

@@ -97,6 +97,8 @@ final class EventStream {
   private void open() {
     response.setStatusCode(200);
     response.putHeader("Content-Type", TYPE);
+    // The outcome is in the events: it changes while they are told.
+    Responder.mark(response, "gateway", inquiry.id());
     // Proxies that buffer would keep the events until the end.
     response.putHeader("X-Accel-Buffering", "no");
     response.setChunked(true);
@@ -170,7 +172,16 @@ final class EventStream {
                 json.writeStringField("location", InboundRequest.originForm(request.uri()));
               }));
     }
-    var unused = response.end();
+    boolean last = "close".equals(response.headers().get("Connection"));
+    var unused =
+        response
+            .end()
+            .onSuccess(
+                written -> {
+                  if (last) {
+                    request.connection().close();
+                  }
+                });
   }
 
   private static String state(ReplyEnvelope reply) {

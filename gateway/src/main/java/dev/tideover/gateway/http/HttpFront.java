@@ -191,16 +191,13 @@ public final class HttpFront extends VerticleBase {
                 });
   }
 
-  /** For the answers that are written elsewhere: who says "close" must do it (RFC 9112, 9.6). */
+  /**
+   * For the answers that are written elsewhere: who says "close" must do it (RFC 9112 section 9.6).
+   * A stream that goes on does it itself.
+   */
   private void closeAfter(HttpServerRequest request) {
-    HttpServerResponse response = request.response();
-    if (!connections.isEnded(request.connection())) {
-      return;
-    }
-    if (response.ended()) {
+    if (request.response().ended() && connections.isEnded(request.connection())) {
       request.connection().close();
-    } else {
-      response.endHandler(ended -> request.connection().close());
     }
   }
 

@@ -276,12 +276,23 @@ final class Responder {
   }
 
   static void mark(HttpServerResponse response, String source, String outcome, RequestId id) {
+    mark(response, source, id);
+    response.putHeader(OUTCOME, outcome);
+  }
+
+  /**
+   * The same of an answer that tells no outcome.
+   *
+   * @param id null for none
+   */
+  static void mark(HttpServerResponse response, String source, @Nullable RequestId id) {
     if (!response.headers().contains("date")) {
       response.putHeader("Date", HttpDate.now());
     }
     response.putHeader("Tideover-Source", source);
-    response.putHeader(OUTCOME, outcome);
-    response.putHeader("Tideover-Id", id.toString());
+    if (id != null) {
+      response.putHeader("Tideover-Id", id.toString());
+    }
   }
 
   /** It opens nothing, so it may be guessed: drawing one that can't be takes a lock of the JVM. */
