@@ -61,11 +61,10 @@ public final class Gateway implements AutoCloseable {
   /** What one thread at a time may do: opening to clients, or ceasing to. */
   private final Object doors = new Object();
 
-  /** Guarded by the doors: whether clients have been served. */
-  private boolean opened;
+  /** Written under the doors: whether clients are served. */
+  private volatile boolean opened;
 
   private volatile boolean closing;
-  private volatile @Nullable String notReady = "starting";
   private volatile @Nullable String configProblem;
   private volatile GatewayConfig config;
   private @Nullable Vertx vertx;
@@ -82,7 +81,7 @@ public final class Gateway implements AutoCloseable {
   private Gateway(GatewayConfig config, VertxOptions options) {
     this.config = config;
     this.options = options;
-    readiness.add(HealthCheck.required("gateway", () -> notReady));
+    readiness.add(HealthCheck.required("gateway", this::notServing));
     readiness.add(HealthCheck.advisory("config", () -> configProblem));
   }
 
@@ -169,12 +168,16 @@ public final class Gateway implements AutoCloseable {
       }
       opened = true;
     }
-    notReady = null;
     LOG.info("Ready: clients at port {}, operators at port {}", port(), adminPort);
   }
 
   private void check(String name, BooleanSupplier good, String problem) {
     readiness.add(HealthCheck.required(name, () -> good.getAsBoolean() ? null : problem));
+  }
+
+  /** Told to stop comes first: also a start that just then succeeds must not look ready. */
+  private @Nullable String notServing() {
+    return closing ? "stopping" : opened ? null : "starting";
   }
 
   private void goOn() {
@@ -305,7 +308,6 @@ public final class Gateway implements AutoCloseable {
   @Override
   public void close() {
     closing = true;
-    notReady = "stopping";
     synchronized (doors) {
       if (opened) {
         opened = false;

@@ -109,6 +109,7 @@ class ShutdownIT {
     service.on("/x", request -> request.reply(200, NOTHING));
     int admin = gateway.adminPort();
     try (RawHttp kept = new RawHttp(gateway.port());
+        RawHttp streamed = new RawHttp(gateway.port());
         RawHttp pipelining = new RawHttp(gateway.port())) {
       RawHttp.Response before = kept.exchange("POST", "/x", NOTHING);
       assertThat(before.field("Connection")).isNull();
@@ -121,6 +122,17 @@ class ShutdownIT {
       assertThat(after.status()).isEqualTo(200);
       assertThat(after.field("Connection")).isEqualTo("close");
       assertThat(kept.isClosedByServer()).isTrue();
+      RawHttp.Response noStream =
+          streamed.exchange(
+              "GET",
+              "/.tideover/requests/x",
+              NOTHING,
+              "Accept: text/event-stream",
+              "Last-Event-ID: end");
+      assertThat(noStream.status()).isEqualTo(204);
+      assertThat(noStream.field("Connection")).isEqualTo("close");
+      assertThat(streamed.isClosedByServer()).isTrue();
+      // It still serves, so this was not the end of all connections.
       RawHttp.Response late = RawHttp.exchange(gateway.port(), "POST", "/x", NOTHING);
       assertThat(late.status()).isEqualTo(200);
       assertThat(late.field("Connection")).isEqualTo("close");
@@ -133,6 +145,43 @@ class ShutdownIT {
       closed.get(30, TimeUnit.SECONDS);
       // What was pipelined behind the last answer was not taken.
       assertThat(stored(kafka)).isEqualTo(4);
+    }
+  }
+
+  /** A load balancer that sees it ready would send clients to a port that is about to close. */
+  @Test
+  void toldToStopWhileItOpensItNeverLooksReady(TestKafka kafka) throws Exception {
+    service = RawService.start(kafka.bootstrapServers(), name, TestGateway.PARTITIONS);
+    String yaml =
+        TestGateway.yaml(kafka.bootstrapServers(), name, "", "", "path: /**, wait: 60s")
+            .replace("{ delay: 0s, wait: 0s }", "{ delay: 3s, wait: 0s }");
+    gateway = new Gateway(TestGateway.config(yaml));
+    CompletableFuture<Void> closed = CompletableFuture.runAsync(this::closeWhileItOpens);
+    gateway.start();
+
+    RawHttp.Response ready = RawHttp.exchange(gateway.adminPort(), "GET", "/health/ready", NOTHING);
+
+    assertThat(closed).isNotDone();
+    assertThat(ready.status()).isEqualTo(503);
+    assertThat(ready.json().at("/checks/gateway/0/output").asText()).isEqualTo("stopping");
+    closed.get(30, TimeUnit.SECONDS);
+  }
+
+  /** Looks all the time, since the moment is short. */
+  private void closeWhileItOpens() {
+    long limit = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!hasOpenedAPort() && System.nanoTime() - limit < 0) {
+      Thread.onSpinWait();
+    }
+    gateway.close();
+  }
+
+  /** The first of them, which is when the others are being opened. */
+  private boolean hasOpenedAPort() {
+    try {
+      return gateway.port() > 0;
+    } catch (IndexOutOfBoundsException notYet) {
+      return false;
     }
   }
 

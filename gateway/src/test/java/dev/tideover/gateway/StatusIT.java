@@ -203,6 +203,8 @@ class StatusIT {
         assertThat(stream.field("Content-Type")).isEqualTo("text/event-stream");
         assertThat(stream.field("Cache-Control")).isEqualTo("no-store");
         assertThat(stream.field("X-Accel-Buffering")).isEqualTo("no");
+        assertThat(stream.field("Tideover-Source")).isEqualTo("gateway");
+        assertThat(stream.field("Tideover-Id")).isNotNull();
         EventReader.Event pending = stream.next();
         assertThat(stream.comments).containsExactly("ok");
         assertThat(pending.name()).isEqualTo("pending");
@@ -225,7 +227,12 @@ class StatusIT {
     }
     // A client that has heard the end is told to stop connecting.
     assertThat(ask(other.port(), location, "Accept: text/event-stream", "Last-Event-ID: end"))
-        .satisfies(response -> assertThat(response.status()).isEqualTo(204));
+        .satisfies(
+            response -> {
+              assertThat(response.status()).isEqualTo(204);
+              assertThat(response.field("Tideover-Source")).isEqualTo("gateway");
+              assertThat(response.field("Tideover-Id")).isNotNull();
+            });
   }
 
   @Test
@@ -404,6 +411,19 @@ class StatusIT {
     assertThat(conflict.status()).isEqualTo(409);
     assertThat(conflict.problem()).isEqualTo("already-ended");
     assertThat(conflict.outcome()).isEqualTo("completed");
+  }
+
+  @Test
+  void deleteOfWhatHasExpiredDoesNotSayThatItRan() throws Exception {
+    String location = accepted("/expired");
+    service.awaitRequest("/expired").end("expired");
+    awaitReply(other.port(), location);
+
+    RawHttp.Response conflict = send(other.port(), "DELETE", location);
+
+    assertThat(conflict.status()).isEqualTo(409);
+    assertThat(conflict.problem()).isEqualTo("already-ended");
+    assertThat(conflict.outcome()).isEqualTo("accepted");
   }
 
   @Test

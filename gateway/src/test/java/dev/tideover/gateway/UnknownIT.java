@@ -31,7 +31,9 @@ class UnknownIT {
         assertThat(unknown.outcome()).isEqualTo("unknown");
         String location = unknown.field("Location");
         // Kafka can't be asked now, and so nothing is claimed.
-        assertThat(taker.send("GET", location, NOTHING).problem()).isEqualTo("reply-unavailable");
+        RawHttp.Response unavailable = taker.send("GET", location, NOTHING);
+        assertThat(unavailable.problem()).isEqualTo("reply-unavailable");
+        assertThat(unavailable.outcome()).isEqualTo("unknown");
 
         broker.thaw();
 

@@ -120,6 +120,18 @@ class WaitsIT {
     assertThat(awaitReply(late.field("Location")).text()).isEqualTo("done");
   }
 
+  @Test
+  void lateTimeoutIsNotForThoseWhoWantToAskLater() throws Exception {
+    for (String method : List.of("POST", "GET")) {
+      RawHttp.Response async =
+          gateway.send(method, "/timeout/async", NOTHING, "Prefer: respond-async");
+
+      assertThat(async.status()).isEqualTo(202);
+      assertThat(async.field("Preference-Applied")).isEqualTo("respond-async");
+      assertThat(async.field("Location")).isNotNull();
+    }
+  }
+
   @ParameterizedTest
   @HttpRule(value = "A safe method's request expires with its wait", source = "Tideover")
   @ValueSource(strings = {"GET", "OPTIONS", "HEAD"})
@@ -220,6 +232,7 @@ class WaitsIT {
       RawHttp.Response get = small.send("GET", "/fourth", NOTHING);
       assertThat(elapsed(start)).isLessThan(Duration.ofSeconds(4));
       assertThat(get.status()).isEqualTo(202);
+      assertThat(small.send("POST", "/timeout/fifth", NOTHING).status()).isEqualTo(202);
       assertThat(behind.awaitRequest("/fourth").header("tideover-deadline")).isNull();
 
       behind.awaitRequest("/first").reply(200, "1".getBytes(UTF_8));
@@ -487,7 +500,8 @@ class WaitsIT {
         "",
         "waiting: " + waiting,
         new VertxOptions(),
-        "path: /**, wait: 15s");
+        "path: /**, wait: 15s",
+        "path: /timeout/**, wait: 15s, late: timeout");
   }
 
   private static RawHttp.Response awaitReply(String location) throws Exception {

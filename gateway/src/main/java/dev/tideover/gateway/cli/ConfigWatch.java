@@ -102,7 +102,8 @@ final class ConfigWatch implements AutoCloseable {
         }
       } catch (InterruptedException e) {
         return; // Only close() does that.
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
+        // Thrown on, it would end the thread, and no change would be seen any more.
         LOG.error("BUG: looking at {} failed; it is looked at again", file, e);
       }
     }
@@ -150,6 +151,9 @@ final class ConfigWatch implements AutoCloseable {
     } catch (KafkaUnavailableException e) {
       retryAt = System.nanoTime() + RETRY.toNanos();
       refuse(List.of(String.valueOf(e.getMessage())), again);
+    } catch (RuntimeException | Error e) {
+      target.configProblem(file + " could not be loaded; the gateway's log says why");
+      throw e;
     }
   }
 

@@ -63,8 +63,13 @@ public sealed interface Answer {
   /** It can't be cancelled: it has ended before, in this way. */
   record TooLate(RequestId id, ReplyOutcome outcome) implements Answer {}
 
-  /** Asked for at its {@code Location}: what was stored can't be given, or nothing was stored. */
-  record ReplyMissing(RequestId id, Reason reason, String detail) implements Answer {}
+  /**
+   * Asked for at its {@code Location}: what was stored can't be given, or nothing was stored.
+   *
+   * @param stored whether the request is known to have been stored
+   */
+  record ReplyMissing(RequestId id, Reason reason, String detail, boolean stored)
+      implements Answer {}
 
   /**
    * Refused before anything was stored: nothing will run.

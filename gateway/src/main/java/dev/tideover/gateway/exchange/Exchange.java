@@ -41,6 +41,7 @@ public final class Exchange {
   private RequestTarget target = NO_TARGET;
   private Duration wait = Duration.ZERO;
   private boolean expires;
+  private boolean timesOut;
   private boolean abandoned;
   private @Nullable Waiter waiter;
 
@@ -52,7 +53,8 @@ public final class Exchange {
 
   /** The request's whole way. Never fails: the future has an answer, always. */
   public Future<Answer> run() {
-    return match() // the most specific route, or 404, 405
+    return Future.succeededFuture()
+        .compose(begun -> match()) // the most specific route, or 404, 405
         .compose(this::admit) // the gateway takes requests, or 503
         .compose(this::read) // the whole request, or 400, 413
         .compose(this::expectReply) // the waiter stands before anything is sent
@@ -126,7 +128,10 @@ public final class Exchange {
     // ask for its answer, so it must not expire.
     boolean crowded = shared.waitingOf(route.service()).get() >= route.waitingLimit();
     wait = crowded ? Duration.ZERO : patience(route);
-    expires = route.expires(inbound.method()) && !inbound.respondAsync() && !crowded;
+    boolean waits = !inbound.respondAsync() && !crowded;
+    expires = waits && route.expires(inbound.method());
+    // A 504 is for those who wait in vain: who wants a 202, or can't wait, gets one.
+    timesOut = waits && route.late() == GatewayConfig.Late.TIMEOUT;
   }
 
   /** How long this client is kept: what it asks for, within what the route gives. */
@@ -243,6 +248,7 @@ public final class Exchange {
     Route route = stored.route();
     int partition = Partitions.of(stored.request().recordKey(), route.partitions());
     boolean mayExpire = expires;
+    boolean mayTimeOut = timesOut;
     Waiter waiting = Objects.requireNonNull(waiter);
     return waiting
         .ended()
@@ -252,13 +258,19 @@ public final class Exchange {
                 return with.answer();
               }
               boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
-              return late(waiting, acceptedAt, route, partition, mayExpire && !early);
+              return late(
+                  waiting, acceptedAt, route, partition, mayTimeOut && !early, mayExpire && !early);
             });
   }
 
   /** No reply came. */
   private Answer late(
-      Waiter waiting, Instant acceptedAt, Route route, int partition, boolean expired) {
+      Waiter waiting,
+      Instant acceptedAt,
+      Route route,
+      int partition,
+      boolean timedOut,
+      boolean expired) {
     // Before the read below: see appended.
     waiting.toldUnknown = waiting.offset == Waiter.NOWHERE;
     StatusToken place =
@@ -267,10 +279,7 @@ public final class Exchange {
     String token = shared.signer.write(place);
     return place.offset() == Waiter.NOWHERE
         ? new Answer.Unknown(waiting.id, token)
-        : new Answer.Accepted(
-            shared.pending(place, token),
-            route.late() == GatewayConfig.Late.TIMEOUT || expired,
-            expired);
+        : new Answer.Accepted(shared.pending(place, token), timedOut || expired, expired);
   }
 
   private Future<Answer> refuse(Throwable failure) {

@@ -151,6 +151,14 @@ public final class Exchanges implements AutoCloseable {
         && backlog.isWaiting(service.name(), place.partition(), place.offset());
   }
 
+  /** Whether it is known that its service is done with the request; see {@link #isWaiting}. */
+  boolean isDone(StatusToken place) {
+    GatewayConfig.Service service = routing.service(place.service());
+    return service != null
+        && place.offset() != Waiter.NOWHERE
+        && backlog.isDone(service.name(), place.partition(), place.offset());
+  }
+
   private void reap() {
     try {
       long now = nanoTime.getAsLong();

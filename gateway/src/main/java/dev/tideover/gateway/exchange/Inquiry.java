@@ -5,6 +5,7 @@ import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.Cancellation;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
+import dev.tideover.wire.RequestId;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import java.time.Duration;
@@ -47,6 +48,11 @@ public final class Inquiry {
     this.text = text;
     this.token = shared.signer.read(text);
     this.context = context;
+  }
+
+  /** The request that is asked for; null where the address names none. */
+  public @Nullable RequestId id() {
+    return token == null ? null : token.id();
   }
 
   /** Whether one more client may wait for this request's service, beside those that do. */
@@ -174,7 +180,8 @@ public final class Inquiry {
                     missing(
                         place,
                         Answer.Reason.CANCEL_UNAVAILABLE,
-                        "Kafka can't take it now; the request is as it was."));
+                        "Kafka has not confirmed it. It may hold all the same: ask at the request's"
+                            + " address, or cancel it again."));
               }
               return end;
             })
@@ -200,23 +207,44 @@ public final class Inquiry {
       return Future.succeededFuture(new Answer.Unreadable(asked.id()));
     } else if (found instanceof ReplyStore.Lookup.Gone) {
       return Future.succeededFuture(
-          missing(asked, Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone."));
-    } else if (found instanceof ReplyStore.Lookup.NoneLeft && !shared.isWaiting(placed(asked))) {
-      return Future.succeededFuture(
-          missing(asked, Answer.Reason.REPLY_EXPIRED, "The reply is past its retention."));
+          new Answer.ReplyMissing(
+              asked.id(), Answer.Reason.REPLY_EXPIRED, "The reply was there and is gone.", true));
     } else if (found instanceof ReplyStore.Lookup.NotNow notNow) {
       return Future.succeededFuture(unavailable(asked, notNow.reason()));
     }
-    Instant forgotten = asked.acceptedAt().plus(retention());
-    if (shared.clock.instant().isAfter(forgotten)) {
-      return Future.succeededFuture(
-          missing(
-              asked, Answer.Reason.REPLY_EXPIRED, "Request and reply are past their retention."));
-    }
+    boolean mayBeGone = found instanceof ReplyStore.Lookup.NoneLeft;
     StatusToken place = placed(asked);
-    return place.offset() == Waiter.NOWHERE
-        ? search(asked)
-        : Future.succeededFuture(shared.pending(place, text));
+    return place.offset() == Waiter.NOWHERE && !isForgotten(place)
+        ? search(place, mayBeGone)
+        : Future.succeededFuture(unanswered(place, mayBeGone));
+  }
+
+  /**
+   * There is no reply.
+   *
+   * @param mayBeGone whether there may have been one, so that only the backlog can tell a request
+   *     that has ended from one that still waits
+   */
+  private Answer unanswered(StatusToken place, boolean mayBeGone) {
+    if (shared.isWaiting(place)) {
+      return shared.pending(place, text);
+    } else if (isForgotten(place)) {
+      return missing(
+          place, Answer.Reason.REPLY_EXPIRED, "Request and reply are past their retention.");
+    } else if (!mayBeGone) {
+      return shared.pending(place, text);
+    } else if (shared.isDone(place)) {
+      return missing(place, Answer.Reason.REPLY_EXPIRED, "The reply is past its retention.");
+    }
+    return unavailable(
+        place,
+        "a reply would be past its retention, and whether the request still waits for its service"
+            + " can't be seen.");
+  }
+
+  /** Whether neither the request nor its reply need be there any more. */
+  private boolean isForgotten(StatusToken asked) {
+    return shared.clock.instant().isAfter(asked.acceptedAt().plus(retention()));
   }
 
   /** With the place that has become known since the address was given out, if it has. */
@@ -225,10 +253,10 @@ public final class Inquiry {
   }
 
   /** Nobody saw its acknowledgement: is it in the log? */
-  private Future<Answer> search(StatusToken asked) {
+  private Future<Answer> search(StatusToken asked, boolean mayBeGone) {
     GatewayConfig.Service service = service();
     if (service == null) {
-      return Future.succeededFuture(shared.pending(asked, text));
+      return Future.succeededFuture(unanswered(asked, mayBeGone));
     }
     Future<OptionalLong> search =
         Future.fromCompletionStage(
@@ -241,7 +269,7 @@ public final class Inquiry {
             offset -> {
               if (offset.isPresent()) {
                 shared.latePlaces.put(asked.id(), offset.getAsLong());
-                return shared.pending(asked.at(offset.getAsLong()), text);
+                return unanswered(asked.at(offset.getAsLong()), mayBeGone);
               }
               Instant now = shared.clock.instant();
               if (now.isBefore(asked.acceptedAt().plus(SETTLED))) {
@@ -261,14 +289,15 @@ public final class Inquiry {
                       "Whether it was ever stored can't be told any more.");
             })
         // It may be stored or not, as before.
-        .otherwise(failure -> shared.pending(asked, text));
+        .otherwise(failure -> unanswered(asked, mayBeGone));
   }
 
-  private static Answer missing(StatusToken asked, Answer.Reason reason, String detail) {
-    return new Answer.ReplyMissing(asked.id(), reason, detail);
+  private Answer missing(StatusToken asked, Answer.Reason reason, String detail) {
+    boolean stored = placed(asked).offset() != Waiter.NOWHERE;
+    return new Answer.ReplyMissing(asked.id(), reason, detail, stored);
   }
 
-  private static Answer unavailable(StatusToken asked, String reason) {
+  private Answer unavailable(StatusToken asked, String reason) {
     return missing(
         asked, Answer.Reason.REPLY_UNAVAILABLE, "What has become of it isn't known now: " + reason);
   }

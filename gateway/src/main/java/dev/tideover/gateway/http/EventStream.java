@@ -89,9 +89,16 @@ final class EventStream {
     return answer instanceof Answer.Replied || answer instanceof Answer.Unreadable;
   }
 
+  /** Nothing more will come: the client asks again and is told so with a status of its own. */
+  private static boolean isOver(Answer answer) {
+    return answer instanceof Answer.ReplyMissing missing && missing.reason().status() != 503;
+  }
+
   private void open() {
     response.setStatusCode(200);
     response.putHeader("Content-Type", TYPE);
+    // The outcome is in the events: it changes while they are told.
+    Responder.mark(response, "gateway", inquiry.id());
     // Proxies that buffer would keep the events until the end.
     response.putHeader("X-Accel-Buffering", "no");
     response.setChunked(true);
@@ -118,8 +125,13 @@ final class EventStream {
               .onSuccess(
                   answer -> {
                     asking = false;
-                    if (answer instanceof Answer.Pending pending && !response.ended()) {
+                    if (response.ended()) {
+                      return;
+                    }
+                    if (answer instanceof Answer.Pending pending) {
                       tell(pending);
+                    } else if (isEnd(answer) || isOver(answer)) {
+                      finish(answer);
                     }
                   });
     }
@@ -160,7 +172,16 @@ final class EventStream {
                 json.writeStringField("location", InboundRequest.originForm(request.uri()));
               }));
     }
-    var unused = response.end();
+    boolean last = "close".equals(response.headers().get("Connection"));
+    var unused =
+        response
+            .end()
+            .onSuccess(
+                written -> {
+                  if (last) {
+                    request.connection().close();
+                  }
+                });
   }
 
   private static String state(ReplyEnvelope reply) {

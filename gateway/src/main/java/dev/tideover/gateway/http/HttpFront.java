@@ -169,15 +169,36 @@ public final class HttpFront extends VerticleBase {
   }
 
   private void status(HttpServerRequest request, String token) {
+    StatusResource resource = new StatusResource(exchanges, context);
     var unused =
-        new StatusResource(exchanges, context)
-            .handle(request, token)
+        Future.succeededFuture(token)
+            .compose(asked -> resource.handle(request, asked))
             .onSuccess(
                 answer -> {
                   if (answer != null) {
                     finish(request, answer);
+                  } else {
+                    closeAfter(request);
                   }
+                })
+            .onFailure(
+                failure -> {
+                  if (!request.response().closed()) {
+                    LOG.error(
+                        "BUG: a question failed; its client sees a closed connection", failure);
+                  }
+                  request.connection().close();
                 });
+  }
+
+  /**
+   * For the answers that are written elsewhere: who says "close" must do it (RFC 9112 section 9.6).
+   * A stream that goes on does it itself.
+   */
+  private void closeAfter(HttpServerRequest request) {
+    if (request.response().ended() && connections.isEnded(request.connection())) {
+      request.connection().close();
+    }
   }
 
   /** What the parser could not make a request of. */

@@ -60,8 +60,8 @@ final class Responder {
     } else if (answer instanceof Answer.TooLate late) {
       return problem(request, late.id(), tooLate(late.outcome()));
     } else if (answer instanceof Answer.ReplyMissing missing) {
-      String outcome = missing.reason() == Answer.Reason.NEVER_STORED ? "not-accepted" : "accepted";
-      return refused(request, missing.id(), missing.reason(), missing.detail(), outcome, null);
+      return refused(
+          request, missing.id(), missing.reason(), missing.detail(), outcome(missing), null);
     } else if (answer instanceof Answer.Rejected rejected) {
       return rejected(rejected, request);
     }
@@ -205,6 +205,13 @@ final class Responder {
     return pending.stored() ? "accepted" : "unknown";
   }
 
+  private static String outcome(Answer.ReplyMissing missing) {
+    if (missing.reason() == Answer.Reason.NEVER_STORED) {
+      return "not-accepted";
+    }
+    return missing.stored() ? "accepted" : "unknown";
+  }
+
   private static Future<Void> cancelled(HttpServerRequest request, RequestId id) {
     HttpServerResponse response = request.response();
     response.setStatusCode(200);
@@ -226,7 +233,12 @@ final class Responder {
         "The request has ended",
         "It can't be cancelled: it is " + how + ". Ask at its address for more.",
         false,
-        outcome == ReplyOutcome.DEAD ? "dead" : "completed");
+        switch (outcome) {
+          case DEAD -> "dead";
+          case EXPIRED -> "accepted";
+          case MISMATCH -> "not-accepted";
+          case COMPLETED, CANCELLED, DUPLICATE -> "completed";
+        });
   }
 
   private static Future<Void> rejected(Answer.Rejected rejected, HttpServerRequest request) {
@@ -268,12 +280,23 @@ final class Responder {
   }
 
   static void mark(HttpServerResponse response, String source, String outcome, RequestId id) {
+    mark(response, source, id);
+    response.putHeader(OUTCOME, outcome);
+  }
+
+  /**
+   * The same of an answer that tells no outcome.
+   *
+   * @param id null for none
+   */
+  static void mark(HttpServerResponse response, String source, @Nullable RequestId id) {
     if (!response.headers().contains("date")) {
       response.putHeader("Date", HttpDate.now());
     }
     response.putHeader("Tideover-Source", source);
-    response.putHeader(OUTCOME, outcome);
-    response.putHeader("Tideover-Id", id.toString());
+    if (id != null) {
+      response.putHeader("Tideover-Id", id.toString());
+    }
   }
 
   /** It opens nothing, so it may be guessed: drawing one that can't be takes a lock of the JVM. */

@@ -130,6 +130,7 @@ final class StatusResource {
   private Future<@Nullable Answer> events(HttpServerRequest request, Inquiry inquiry) {
     if (EventStream.END.equals(request.getHeader("Last-Event-ID"))) {
       // By the specification of event streams, what makes a client give up connecting again.
+      Responder.mark(request.response(), "gateway", inquiry.id());
       return request.response().setStatusCode(204).end().map(nothing -> null);
     }
     if (!inquiry.mayWait()) {

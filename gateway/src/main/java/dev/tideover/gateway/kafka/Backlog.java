@@ -160,6 +160,16 @@ public final class Backlog implements AutoCloseable {
     return place != null && offset >= place.committed();
   }
 
+  /** Whether the request at this offset is known to be done, or deleted. */
+  public boolean isDone(String service, int partition, long offset) {
+    ServiceBacklog.View view = fresh(service);
+    if (view == null || partition < 0 || partition >= view.places().size()) {
+      return false;
+    }
+    ServiceBacklog.Place place = view.places().get(partition);
+    return place != null && offset < place.committed();
+  }
+
   /** How often the request at this offset has failed, as far as is known; 0 if it hasn't. */
   public int attempts(String service, int partition, long offset) {
     GatewayConfig.Service known = services.get(service);

@@ -143,6 +143,22 @@ class ConfigWatchTest {
     }
   }
 
+  @Test
+  void aFaultInLoadingIsReportedAndDoesNotEndTheWatch() throws Exception {
+    for (Throwable fault :
+        List.of(new IllegalStateException("a fault"), new StackOverflowError("a fault"))) {
+      gateway.problems.clear();
+      gateway.failure = fault;
+      replace(TWO);
+      await().until(() -> gateway.problems.toString().contains("could not be loaded"));
+
+      gateway.failure = null;
+      replace(ONE);
+      assertThat(gateway.loaded()).isEqualTo("one");
+      await().until(() -> gateway.problems.contains("none"));
+    }
+  }
+
   /**
    * In one step, as editors do: otherwise a look could fall between the emptying and the writing.
    */
@@ -156,13 +172,15 @@ class ConfigWatchTest {
 
     private final BlockingQueue<GatewayConfig> configs = new LinkedBlockingQueue<>();
     private final List<String> problems = new CopyOnWriteArrayList<>();
-    private volatile @Nullable RuntimeException failure;
+    private volatile @Nullable Throwable failure;
 
     @Override
     public ConfigChange reload(GatewayConfig config) {
-      RuntimeException thrown = failure;
-      if (thrown != null) {
-        throw thrown;
+      Throwable thrown = failure;
+      if (thrown instanceof RuntimeException exception) {
+        throw exception;
+      } else if (thrown instanceof Error error) {
+        throw error;
       }
       configs.add(config);
       return ConfigChange.between(config, config);
