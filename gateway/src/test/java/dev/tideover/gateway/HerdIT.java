@@ -11,9 +11,11 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Thousands of waits that end at the same time. */
+@Tag("alone")
 @KafkaTest
 class HerdIT {
 

@@ -17,6 +17,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * Kafka away, frozen, full or without the topic: each request still gets one answer in time, what
  * the answer says is true, and no event loop waits for Kafka.
  */
+@Tag("alone")
 class KafkaOutageIT {
 
   enum Outage {
@@ -180,6 +182,7 @@ class KafkaOutageIT {
   }
 
   /** So long that the producer gives up all it had: then single requests must try the ground. */
+  @Tag("long")
   @ParameterizedTest
   @EnumSource
   void anOutageThatOutlastsAllRequestsIsAnsweredAndOvercomeLikeAShortOne(Outage outage)

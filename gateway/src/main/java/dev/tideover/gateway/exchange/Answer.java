@@ -57,7 +57,7 @@ public sealed interface Answer {
     }
   }
 
-  /** Cancelled as its client wanted: it has not run and will not. */
+  /** Cancelled as its client wanted: it will not begin, or not again after a crash. */
   record Cancelled(RequestId id) implements Answer {}
 
   /** It can't be cancelled: it has ended before, in this way. */

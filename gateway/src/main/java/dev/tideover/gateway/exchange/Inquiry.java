@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -288,8 +289,13 @@ public final class Inquiry {
                       Answer.Reason.REPLY_EXPIRED,
                       "Whether it was ever stored can't be told any more.");
             })
-        // It may be stored or not, as before.
-        .otherwise(failure -> unanswered(asked, mayBeGone));
+        // In time it can't be told, while another gateway may have found it already. Where this one
+        // may not read the topic it may be stored or not, as before.
+        .otherwise(
+            failure ->
+                failure instanceof TimeoutException
+                    ? unavailable(asked, "the search for it takes longer than usual.")
+                    : unanswered(asked, mayBeGone));
   }
 
   private Answer missing(StatusToken asked, Answer.Reason reason, String detail) {

@@ -99,7 +99,7 @@ final class Responder {
                   410,
                   "cancelled",
                   "The request was cancelled",
-                  "Its client has cancelled it before it was begun; it did not run.",
+                  "Its client has cancelled it before its service knew it to be begun; it will not run.",
                   false,
                   "cancelled"));
       case DUPLICATE ->

@@ -230,9 +230,12 @@ public final class ReplyStore implements AutoCloseable {
   }
 
   private CompletableFuture<Lookup> find(Question question) {
-    Place place = index.get(question.id());
-    if (place != null) {
-      return read(question, place);
+    ReplyIndex.View known = index.view(question.id(), question.partition());
+    // What came since this gateway's start may be a second reply. The first one stands, so it waits
+    // for the index to be filled back to the acceptance, as for one that isn't there.
+    boolean first = question.since() > known.completeSince() || isFilled();
+    if (known.place() != null && first) {
+      return read(question, known.place());
     }
     return ends.caughtUp(question.partition())
         .thenCompose(caughtUp -> caughtUp ? atTheEnd(question) : tooSlow());
@@ -246,7 +249,7 @@ public final class ReplyStore implements AutoCloseable {
   /** The index has all that there was at the question, back to its horizon. */
   private CompletableFuture<Lookup> atTheEnd(Question question) {
     ReplyIndex.View view = index.view(question.id(), question.partition());
-    if (view.place() != null || question.since() > view.completeSince()) {
+    if (question.since() > view.completeSince()) {
       return decided(question, view);
     }
     return backfill
@@ -361,6 +364,12 @@ public final class ReplyStore implements AutoCloseable {
   /** How often Kafka was asked how far the replies go. */
   long endRequests() {
     return ends.requests();
+  }
+
+  private boolean isFilled() {
+    return backfill.isDone()
+        && !backfill.isCompletedExceptionally()
+        && backfill.join().ended().isDone();
   }
 
   /** Done when there is nothing left to fill the index with. */

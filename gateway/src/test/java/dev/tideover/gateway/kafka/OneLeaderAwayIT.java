@@ -16,9 +16,11 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.TopicPartitionInfo;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Three brokers, partitions of one replica each; the leader of one of them is frozen. */
+@Tag("long")
 class OneLeaderAwayIT {
 
   private static final Duration LIMIT = Duration.ofSeconds(60);

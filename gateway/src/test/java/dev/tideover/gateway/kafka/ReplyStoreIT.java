@@ -56,13 +56,33 @@ class ReplyStoreIT {
           }
         };
     try (ReplyStore store = ReplyTopic.store(topic.config(10_000, HOUR), listener)) {
-      started.complete(store);
+      started.complete(ReplyTopic.filled(store));
       RequestId id = RequestId.random();
       topic.write(Instant.now(), id);
 
       Lookup lookup = found.poll(20, TimeUnit.SECONDS).get(20, TimeUnit.SECONDS);
       assertThat(body(lookup)).isEqualTo("reply to " + id);
       assertThat(store.endRequests()).isZero();
+    }
+  }
+
+  @Test
+  void aSecondReplyThatComesWhileTheIndexIsFilledDoesNotStandForTheFirst(TestKafka kafka)
+      throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    Instant accepted = Instant.now().minus(Duration.ofMinutes(30));
+    RequestId[] ids = new RequestId[20];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = RequestId.random();
+      topic.send(accepted, ids[i], "first", null).get(20, TimeUnit.SECONDS);
+    }
+    topic.write(50_000, accepted.plusSeconds(1), Instant.now());
+    ReplyFeed.Listener listener = new ReplyTopic.Silence();
+    try (ReplyStore store = ReplyTopic.store(topic.config(1_000_000, HOUR), listener)) {
+      for (RequestId id : ids) {
+        topic.send(Instant.now(), id, "second", null).get(20, TimeUnit.SECONDS);
+        assertThat(body(find(store, id, accepted))).isEqualTo("first");
+      }
     }
   }
 

@@ -24,9 +24,11 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Many who ask at once: what they are told stays true, and Kafka hardly notices. */
+@Tag("long")
 @KafkaTest
 class ReplyStoreLoadIT {
 

@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** While Kafka is away nobody is told anything that isn't known, and nobody waits long for that. */
+@Tag("long")
 class ReplyStoreOutageIT {
 
   private static final Duration LIMIT = Duration.ofMillis(2_500);
