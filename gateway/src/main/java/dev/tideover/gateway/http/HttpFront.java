@@ -60,10 +60,9 @@ public final class HttpFront extends VerticleBase {
             .setMaxHeaderSize(MAX_FIELDS)
             .setHttp2ClearTextEnabled(false)
             .setDecompressionSupported(false)
-            // What follows is about the heap that each of very many waiting clients takes: a buffer
-            // as large as most field lines, no handlers for web sockets, which a buffer can't
-            // carry,
-            // and for idle connections a walk over all of them instead of a timer for each.
+            // The heap of very many waiting clients: a buffer as large as most field lines, and no
+            // handlers for web sockets, which don't go through Kafka. Idle connections are found by
+            // a walk over all instead of a timer for each.
             .setDecoderInitialBufferSize(128)
             .setPerFrameWebSocketCompressionSupported(false)
             .setPerMessageWebSocketCompressionSupported(false);
