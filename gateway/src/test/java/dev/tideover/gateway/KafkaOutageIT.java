@@ -162,6 +162,7 @@ class KafkaOutageIT {
     assertTruthful(sent, topic);
   }
 
+  @Tag("long")
   @ParameterizedTest
   @EnumSource
   void soonEveryAnswerIsADefiniteNoAndSoonAfterwardsEachIsAYesAgain(Outage outage)

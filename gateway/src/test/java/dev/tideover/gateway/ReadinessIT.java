@@ -6,9 +6,11 @@ import static org.awaitility.Awaitility.await;
 import dev.tideover.testkit.BrokerProcess;
 import java.io.IOException;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Probes are told when Kafka is away, and that it is no reason for a restart. */
+@Tag("long")
 class ReadinessIT {
 
   private static final byte[] NOTHING = new byte[0];
