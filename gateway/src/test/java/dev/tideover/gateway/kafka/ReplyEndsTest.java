@@ -99,6 +99,7 @@ class ReplyEndsTest {
   void allWhoComeMeanwhileShareOneRequestAndRequestsArePaced() throws Exception {
     List<CompletableFuture<Boolean>> waiting = new ArrayList<>();
     List<Asked> requests = new ArrayList<>();
+    long begin = System.nanoTime();
     for (int round = 0; round < 10; round++) {
       for (int i = 0; i < 1_000; i++) {
         waiting.add(ends.caughtUp(i % 2));
@@ -120,9 +121,9 @@ class ReplyEndsTest {
     }
 
     assertThat(requests).hasSizeLessThan(50);
+    // One can be held up on its way out and the next not, so the distance of two says nothing.
     for (int i = 1; i < requests.size(); i++) {
-      assertThat(requests.get(i).at() - requests.get(i - 1).at())
-          .isGreaterThan(ReplyEnds.PACE.toNanos() * 9 / 10);
+      assertThat(requests.get(i).at() - begin).isGreaterThanOrEqualTo(i * ReplyEnds.PACE.toNanos());
     }
   }
 
