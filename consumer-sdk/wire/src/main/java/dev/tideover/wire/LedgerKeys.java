@@ -21,6 +21,9 @@ public final class LedgerKeys {
   /** A request that was cancelled, with its offset. */
   public static final String CANCELLED = "cancelled/";
 
+  /** In front of a writer and a number: ids of requests that have finished. */
+  public static final String FINISHED = "finished/";
+
   /** That the partition has been read from before. */
   public static final String BEGUN = "begun";
 

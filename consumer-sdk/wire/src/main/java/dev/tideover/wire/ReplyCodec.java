@@ -73,9 +73,6 @@ public final class ReplyCodec {
     String by = headers.optional(WireHeaders.BY);
     long attempts = headers.number(WireHeaders.ATTEMPTS, 0, Integer.MAX_VALUE, 0);
     long original = headers.number(WireHeaders.ORIGINAL, 0, Long.MAX_VALUE, ReplyEnvelope.NONE);
-    if (outcome == ReplyOutcome.DUPLICATE) {
-      headers.required(WireHeaders.ORIGINAL);
-    }
     if (outcome == ReplyOutcome.COMPLETED) {
       headers.required(WireHeaders.STATUS);
     }

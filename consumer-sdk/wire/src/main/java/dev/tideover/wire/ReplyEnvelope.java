@@ -9,7 +9,8 @@ package dev.tideover.wire;
  * @param by who says so, {@code service/version/instance}; empty where the writer left it out
  * @param attempts how often the handler was started for it; 0 where the writer left it out
  * @param original with {@link ReplyOutcome#DUPLICATE}, the offset of the original reply in the same
- *     partition; otherwise {@link #NONE}
+ *     partition, or {@link #NONE} where the service doesn't know it or it stands in another one;
+ *     otherwise {@link #NONE}
  * @param status the HTTP status, 200 to 599; with an outcome other than {@code COMPLETED} it may be
  *     {@link #NONE}
  * @param fields the response's header fields
