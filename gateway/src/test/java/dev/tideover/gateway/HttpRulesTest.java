@@ -27,7 +27,8 @@ class HttpRulesTest {
 
   private static final Path PAGE = Path.of("..", "docs", "http.md");
   private static final Pattern SOURCE =
-      Pattern.compile("(RFC \\d+|WHATWG HTML|Tideover) ?(section ([\\d.]+)|)");
+      Pattern.compile(
+          "(RFC \\d+|WHATWG HTML|draft-ietf-httpapi-idempotency-key-header-07|Tideover) ?(section ([\\d.]+)|)");
 
   private record Entry(HttpRule rule, String test) {}
 

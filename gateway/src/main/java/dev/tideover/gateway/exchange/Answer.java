@@ -97,6 +97,9 @@ public sealed interface Answer {
     BAD_TARGET(400, "bad-target", "The request target can't be read", false),
     BAD_FIELD(400, "bad-field", "A header field can't be read", false),
     BAD_KEY(400, "bad-key", "The ordering key is not allowed", false),
+    BAD_IDEMPOTENCY_KEY(400, "bad-idempotency-key", "The Idempotency-Key can't be read", false),
+    IDEMPOTENCY_KEY_MISSING(
+        400, "idempotency-key-missing", "The request needs an Idempotency-Key", false),
     MALFORMED(400, "malformed", "The request is not HTTP", false),
     NO_ROUTE(404, "no-route", "No route takes this path", false),
     NO_SUCH_REQUEST(404, "no-such-request", "No request has this address", false),
@@ -104,10 +107,13 @@ public sealed interface Answer {
     METHOD_NOT_ALLOWED(405, "method-not-allowed", "The path does not take this method", false),
     BODY_TIMEOUT(408, "body-timeout", "The body did not arrive in time", true),
     NOT_CANCELLABLE(409, "not-cancellable", "The request can't be cancelled now", true),
+    IN_PROGRESS(409, "in-progress", "The first request with this key is still on its way", true),
     REPLY_EXPIRED(410, "reply-expired", "The reply is past its retention", false),
     BODY_TOO_LARGE(413, "body-too-large", "The body is too large", false),
     TARGET_TOO_LONG(414, "target-too-long", "The request line is too long", false),
     EXPECTATION_FAILED(417, "expectation-failed", "The expectation can't be met", false),
+    IDEMPOTENCY_MISMATCH(
+        422, "idempotency-mismatch", "Another request has this idempotency key", false),
     FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
     INTERNAL(500, "internal", "The gateway failed", false),
     REPLY_UNAVAILABLE(503, "reply-unavailable", "The reply can't be read now", true),
