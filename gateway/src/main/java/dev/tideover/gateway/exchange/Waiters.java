@@ -1,9 +1,9 @@
 package dev.tideover.gateway.exchange;
 
 import dev.tideover.gateway.kafka.ReplyFeed;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
-import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
@@ -27,15 +27,24 @@ public final class Waiters implements ReplyFeed.Listener {
   /** The waiters of an id are a chain; links change only inside {@code compute} of their id. */
   private final ConcurrentHashMap<RequestId, Waiter> waiting = new ConcurrentHashMap<>();
 
-  /** On the feed's thread, as the next. */
+  /** On a thread of the reply store, as the next. */
   @Override
-  public void onReply(ReplyEnvelope reply, int partition, long offset) {
+  public void onReply(ReplyEnvelope reply, boolean replayed) {
     reply(reply);
   }
 
   @Override
-  public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
+  public void onUnreadable(RequestId id) {
     unreadable(id);
+  }
+
+  /** They get their late answer, and ask at its address. */
+  @Override
+  public void onOriginalMissing(RequestId id, ReplyStore.Lookup why) {}
+
+  @Override
+  public boolean awaits(RequestId id) {
+    return waiting.containsKey(id);
   }
 
   void add(Waiter waiter) {
