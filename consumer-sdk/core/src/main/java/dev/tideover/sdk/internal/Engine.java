@@ -36,6 +36,8 @@ public final class Engine implements TideoverConsumer {
   /** What an end takes beyond the drain timeout: commit, leave, flush, end the threads. */
   private static final Duration CLOSE_MARGIN = Duration.ofSeconds(20);
 
+  private static final Duration IDEMPOTENCY_WINDOW = Duration.ofHours(1);
+
   private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration HEAR_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration EVENTS_TIMEOUT = Duration.ofSeconds(2);
@@ -148,6 +150,8 @@ public final class Engine implements TideoverConsumer {
             Adopter.start(
                 settings,
                 topics.ledger(),
+                IDEMPOTENCY_WINDOW,
+                System::currentTimeMillis,
                 () -> awaitListening(members),
                 () -> alive(members),
                 (was, is) -> box.stopAll(recreated(was, is)))) {

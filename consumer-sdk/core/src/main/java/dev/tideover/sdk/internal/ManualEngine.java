@@ -37,6 +37,8 @@ public final class ManualEngine implements AutoCloseable {
   private static final String DEFAULT_REPLY_TOPIC = "tideover.replies";
 
   /** More turns than any test needs: one that never comes to rest is a mistake to be told of. */
+  private static final long WINDOW_MILLIS = TimeUnit.HOURS.toMillis(1);
+
   private static final int MOST_TURNS = 100_000;
 
   private final Settings settings;
@@ -285,7 +287,8 @@ public final class ManualEngine implements AutoCloseable {
               0,
               appended.size(),
               cancelled(),
-              Set.of()));
+              Set.of(),
+              WINDOW_MILLIS));
     }
 
     @Override

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
@@ -47,6 +48,7 @@ final class PartitionInquiry implements AutoCloseable {
   private final Settings settings;
   private final boolean hasLedger;
   private final String ledgerTopic;
+  private final Duration window;
   private final Supplier<Set<String>> alive;
   private final BiConsumer<Uuid, Uuid> onTopicChanged;
   private final Admin admin;
@@ -61,11 +63,14 @@ final class PartitionInquiry implements AutoCloseable {
   PartitionInquiry(
       Settings settings,
       boolean ledger,
+      Duration window,
+      LongSupplier epochMillis,
       Supplier<Set<String>> alive,
       BiConsumer<Uuid, Uuid> onTopicChanged) {
     this.settings = settings;
     this.hasLedger = ledger;
     this.ledgerTopic = ServiceTopics.ledger(settings);
+    this.window = window;
     this.alive = alive;
     this.onTopicChanged = onTopicChanged;
     Map<String, Object> config = ClientProperties.admin(settings, "adopter");
@@ -112,7 +117,8 @@ final class PartitionInquiry implements AutoCloseable {
                 requests.begin(partition),
                 requests.end(partition),
                 List.of(),
-                Set.of());
+                Set.of(),
+                window.toMillis());
         TopicPartition entries = ledgerOf(partition);
         boolean remembered =
             partition.partition() < ledgerPartitions && ledger.begin(entries) < ledger.end(entries);
@@ -179,7 +185,9 @@ final class PartitionInquiry implements AutoCloseable {
             found.begin(),
             found.end(),
             entries,
-            anyOpenStart(entries) ? alive.get() : Set.of()));
+            anyOpenStart(entries) ? alive.get() : Set.of(),
+            found.finished(),
+            found.batches()));
   }
 
   /** Otherwise nobody asks who is alive, and to find that out can take most of a second. */

@@ -63,7 +63,7 @@ class PollLoopTest {
   private static final Duration BOUND = Duration.ofSeconds(20);
 
   private static final Adoption NOTHING_KNOWN =
-      new Adoption(Uuid.ZERO_UUID, Adoption.NONE, null, 0, 0, List.of(), Set.of());
+      new Adoption(Uuid.ZERO_UUID, Adoption.NONE, null, 0, 0, List.of(), Set.of(), 1);
 
   private final ScriptedConsumer consumer = new ScriptedConsumer();
   private final ExecutorService threads = Executors.newCachedThreadPool();

@@ -32,7 +32,7 @@ class CoreTest {
     core.assigned(List.of(P0), 0);
     CommitNote note =
         new CommitNote(Uuid.ONE_UUID, true, List.of(new CommitNote.OffsetRange(2, 4)));
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, note, 0, 4, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, note, 0, 4, List.of(), Set.of(), 1));
     commit(0);
     // There is no record at offset 1, which nobody knows before 2 has come.
     core.received(P0, 0, null, 1, "first", Work.Step.HANDLE);
@@ -52,7 +52,7 @@ class CoreTest {
   @Test
   void theWishForWhatHasBegunLeavesTheLedgerAtOnceAndThatForWhatHasNotOnceItIsCommitted() {
     core.assigned(List.of(P0), 0);
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of(), 1));
     commit(0);
     core.received(P0, 0, "key", 1, "begins", Work.Step.HANDLE);
     core.received(P0, 1, "key", 1, "waits", Work.Step.HANDLE);
@@ -81,7 +81,7 @@ class CoreTest {
   @Test
   void aRequestThatComesBackWithoutHavingBegunIsCancelledThen() {
     core.assigned(List.of(P0), 0);
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of(), 1));
     commit(0);
     core.received(P0, 0, null, 1, "refused", Work.Step.HANDLE);
     core.start(0);

@@ -294,7 +294,9 @@ enum SimFault {
         found.begin(),
         found.end(),
         ledger,
-        found.alive());
+        found.alive(),
+        found.finished(),
+        found.batches());
   }
 
   /** Commits something else than what it should. */
