@@ -1,9 +1,11 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.internal.Adopter.Result;
-import dev.tideover.sdk.internal.LedgerReader.Span;
+import dev.tideover.sdk.internal.LedgerPart.Content;
+import dev.tideover.sdk.internal.LedgerPart.Span;
 import dev.tideover.sdk.internal.core.Adoption;
 import dev.tideover.sdk.internal.core.CommitNoteCodec;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -76,7 +78,9 @@ final class PartitionInquiry implements AutoCloseable {
     Map<String, Object> config = ClientProperties.admin(settings, "adopter");
     this.admin = ClientProperties.client(() -> Admin.create(config));
     try {
-      this.reader = new LedgerReader(settings);
+      this.reader =
+          new LedgerReader(
+              settings, window, epochMillis, FinishedIds.most(Runtime.getRuntime().maxMemory()));
     } catch (RuntimeException refused) {
       admin.close(CLOSE_TIMEOUT);
       throw refused;
@@ -151,10 +155,10 @@ final class PartitionInquiry implements AutoCloseable {
       reader.read(
           spans,
           ledger -> wanted.test(requestsOf(ledger)),
-          (ledger, entries) -> {
+          (ledger, content) -> {
             Adoption found = waiting.remove(requestsOf(ledger));
             if (found != null) {
-              known.accept(requestsOf(ledger), result(found, ledger, entries));
+              known.accept(requestsOf(ledger), result(found, ledger, content));
             }
           });
     } catch (AuthorizationException refused) {
@@ -163,9 +167,8 @@ final class PartitionInquiry implements AutoCloseable {
     }
   }
 
-  private Result result(
-      Adoption found, TopicPartition ledger, @Nullable List<LedgerEntry> entries) {
-    if (entries == null) {
+  private Result result(Adoption found, TopicPartition ledger, @Nullable Content content) {
+    if (content == null) {
       return new Result.Failed(
           "partition "
               + ledger.partition()
@@ -184,10 +187,10 @@ final class PartitionInquiry implements AutoCloseable {
             found.note(),
             found.begin(),
             found.end(),
-            entries,
-            anyOpenStart(entries) ? alive.get() : Set.of(),
-            found.finished(),
-            found.batches()));
+            content.entries(),
+            anyOpenStart(content.entries()) ? alive.get() : Set.of(),
+            content.finished(),
+            content.batches()));
   }
 
   /** Otherwise nobody asks who is alive, and to find that out can take most of a second. */

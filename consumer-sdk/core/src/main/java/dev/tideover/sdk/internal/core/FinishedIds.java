@@ -1,13 +1,16 @@
 package dev.tideover.sdk.internal.core;
 
-import java.util.HashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Ids of requests of one partition that have finished, with what is needed to answer them when they
- * come again. An id is known for the window and up to an eighth of it longer. Of two requests with
- * the same id the first one counts.
+ * come again. Of two requests with the same id the first one counts, for as long as it is known.
+ *
+ * <p>They are kept by generations: a generation is an eighth of the window, by the time when its
+ * ids finished, and is forgotten as a whole. So an id is known for the window, and for up to an
+ * eighth of it longer.
  *
  * <p>Not thread-safe: built by the adopter's thread, and then the core's.
  */
@@ -23,17 +26,19 @@ public final class FinishedIds {
    * What is known of an id.
    *
    * @param same whether it was the same request, by its fingerprint
-   * @param replyOffset of the reply to it; {@link #UNKNOWN} where it isn't, or where the reply has
-   *     gone to another place than the one asked about
+   * @param replyOffset of the reply to it; {@link #UNKNOWN} where it isn't known, or where the
+   *     reply has gone to another place than the one asked about
    */
   public record Known(boolean same, long replyOffset) {}
 
-  private final long windowMillis;
-  private final Map<Identity, long[]> ids = new HashMap<>();
+  private final Slots slots;
+
+  /** Ascending by their slots. */
+  private final List<FinishedGeneration> generations = new ArrayList<>();
 
   /** None yet. */
   public FinishedIds(long windowMillis) {
-    this.windowMillis = windowMillis;
+    this.slots = new Slots(windowMillis);
   }
 
   /**
@@ -43,56 +48,105 @@ public final class FinishedIds {
     return heap / 4 / MOST_BYTES;
   }
 
-  /** Remembers an id. */
+  /**
+   * Remembers an id.
+   *
+   * @param replyOffset the offset of its reply, or {@link #UNKNOWN}
+   * @param finishedAt epoch milliseconds; not in the future, or it is known for longer
+   */
   public void add(Identity who, long replyOffset, long finishedAt) {
-    ids.putIfAbsent(
-        key(who), new long[] {PackedId.second(who), PackedId.third(who, replyOffset), finishedAt});
+    generation(slots.of(finishedAt))
+        .add(PackedId.first(who), PackedId.second(who), PackedId.third(who, replyOffset));
   }
 
-  /** Remembers all of these. */
-  public void addAll(FinishedBatch batch) {
+  /**
+   * Remembers those of a batch that was read, unless their window is over. What has finished in the
+   * future, by a clock that is ahead, has finished now.
+   *
+   * @param now epoch milliseconds
+   */
+  public void addAll(FinishedBatch batch, long now) {
+    long slot = slots.of(Math.min(batch.finishedAt(), now));
+    if (slots.isOver(slot, now)) {
+      return;
+    }
+    FinishedGeneration generation = generation(slot);
     long[] words = batch.words();
     for (int at = 0; at < words.length; at += PackedId.WORDS) {
-      ids.putIfAbsent(
-          new Identity(words[at], words[at + 1] >>> 32 << 32, 0, 0),
-          new long[] {words[at + 1], words[at + 2], batch.finishedAt()});
+      generation.add(words[at], words[at + 1], words[at + 2]);
     }
   }
 
-  /** What is known of a request that comes now; null for nothing, or not any more. */
+  private FinishedGeneration generation(long slot) {
+    int at = generations.size();
+    while (at > 0 && generations.get(at - 1).slot >= slot) {
+      at--;
+    }
+    if (at < generations.size() && generations.get(at).slot == slot) {
+      return generations.get(at);
+    }
+    FinishedGeneration generation = new FinishedGeneration(slot);
+    generations.add(at, generation);
+    return generation;
+  }
+
+  /**
+   * What is known of a request that comes now.
+   *
+   * @param now epoch milliseconds
+   * @return null if nothing is, or not any more
+   */
   public @Nullable Known find(Identity who, long now) {
-    long[] known = ids.get(key(who));
-    if (known == null || known[2] + windowMillis <= now) {
-      return null;
-    }
+    long first = PackedId.first(who);
     long second = PackedId.second(who);
-    long third = PackedId.third(who, UNKNOWN);
-    return new Known(
-        PackedId.sameFingerprint(second, third, known[0], known[1]),
-        PackedId.samePlace(third, known[1]) ? PackedId.replyOffset(known[1]) : UNKNOWN);
-  }
-
-  private static Identity key(Identity who) {
-    return new Identity(who.idHigh(), who.idLow() >>> 32 << 32, 0, 0);
+    for (int i = 0; i < generations.size(); i++) {
+      FinishedGeneration generation = generations.get(i);
+      int found = slots.isOver(generation.slot, now) ? -1 : generation.find(first, second);
+      if (found >= 0) {
+        long knownSecond = generation.second(found);
+        long knownThird = generation.third(found);
+        long third = PackedId.third(who, UNKNOWN);
+        boolean samePlace = PackedId.samePlace(third, knownThird);
+        return new Known(
+            PackedId.sameFingerprint(second, third, knownSecond, knownThird),
+            samePlace ? PackedId.replyOffset(knownThird) : UNKNOWN);
+      }
+    }
+    return null;
   }
 
   /** Forgets those whose window is over. */
   public void expire(long now) {
-    ids.values().removeIf(known -> known[2] + windowMillis <= now);
+    while (!generations.isEmpty() && slots.isOver(generations.get(0).slot, now)) {
+      generations.remove(0);
+    }
   }
 
-  /** Forgets the oldest ones, about an eighth of the window's. */
+  /** Forgets the oldest generation; where there is but one, the older half of it. */
   public void dropOldest() {
-    ids.clear();
+    if (generations.size() == 1 && generations.get(0).dropOlderHalf()) {
+      return;
+    }
+    if (!generations.isEmpty()) {
+      generations.remove(0);
+    }
   }
 
-  /** How many there are. */
+  /** How many there are, those that have finished in two generations counted twice. */
   public int size() {
-    return ids.size();
+    int size = 0;
+    for (FinishedGeneration generation : generations) {
+      size += generation.size();
+    }
+    return size;
   }
 
-  /** How much memory they take. */
+  /** How much memory the arrays that hold them take. */
   public long bytes() {
-    return (long) ids.size() * MOST_BYTES;
+    long bytes = 0;
+    for (FinishedGeneration generation : generations) {
+      bytes += generation.bytes();
+    }
+    return bytes;
   }
 }
