@@ -38,6 +38,12 @@ final class Delivery {
   /** How often its reply partition was looked for in vain. */
   int failedLookups;
 
+  /** The number of its latest start in the inbox; 0 for none. */
+  int inboxStart;
+
+  /** How often it waited for the end of a later start than that. */
+  int inboxWaits;
+
   private @Nullable Death death;
   private @Nullable ReplyEnvelope reply;
 

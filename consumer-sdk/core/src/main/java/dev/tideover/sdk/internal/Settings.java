@@ -2,6 +2,7 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
 import dev.tideover.sdk.ConsumerListener;
+import dev.tideover.sdk.Inbox;
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.RequestHandler;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param properties Kafka client settings of the user's
  * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
+ * @param inbox the user's own, or null
  * @param executor the user's own, or null
  * @param meters the user's, or null
  * @param listener the user's, or null
@@ -43,6 +45,7 @@ public record Settings(
     OnExhausted onExhausted,
     Predicate<Throwable> infrastructureFault,
     List<String> replyTopics,
+    @Nullable Inbox inbox,
     @Nullable Executor executor,
     @Nullable MeterRegistry meters,
     @Nullable ConsumerListener listener) {
@@ -67,6 +70,7 @@ public record Settings(
         onExhausted,
         infrastructureFault,
         replyTopics,
+        inbox,
         other,
         meters,
         listener);

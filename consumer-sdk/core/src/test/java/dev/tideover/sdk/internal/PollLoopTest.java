@@ -222,6 +222,7 @@ class PollLoopTest {
             OnExhausted.CONTINUE,
             failure -> false,
             List.of("tideover.replies"),
+            null,
             executor,
             null,
             null);

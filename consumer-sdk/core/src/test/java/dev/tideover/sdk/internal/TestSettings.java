@@ -41,6 +41,7 @@ public final class TestSettings {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 

@@ -46,7 +46,7 @@ final class Parking<W> {
   boolean frees(Work<W> work) {
     String blocker = blockerOf(work);
     return blocker != null
-        && (work.trouble == null || !work.trouble.dead)
+        && (work.trouble == null || !work.trouble.dead || work.revived)
         && blocker.equals(effects.idOf(work.payload()));
   }
 

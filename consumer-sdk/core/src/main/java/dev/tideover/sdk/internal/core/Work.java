@@ -84,6 +84,9 @@ public final class Work<W> {
   /** Whether another thread has taken the place of the one that its handler is in. */
   boolean abandoned;
 
+  /** Whether it was to become a dead letter and won't. Written by its holder. */
+  boolean revived;
+
   /** Of its last start, for the {@link Breaker}. */
   int ticket = -1;
 
@@ -173,6 +176,16 @@ public final class Work<W> {
    */
   boolean hasBegun() {
     return step != Step.HANDLE || begun || attempts > 0;
+  }
+
+  /** Whether nothing else runs in the instance while its handler does. A worker. */
+  public boolean alone() {
+    return trouble != null && trouble.suspicion == Trouble.Suspicion.ALONE;
+  }
+
+  /** Its holder: it was to become a dead letter, but has turned out to be handled. */
+  public void notDeadAfterAll() {
+    revived = true;
   }
 
   /** How many attempts have failed so far. Any thread, while the work is its own. */
