@@ -2,6 +2,7 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.internal.core.Core;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.Limits;
 import dev.tideover.sdk.internal.core.Policy;
 import java.time.InstantSource;
@@ -34,6 +35,7 @@ final class Assembly {
       GroupMember member,
       Workers workers,
       ReplySender sender,
+      LedgerWriter ledgerWriter,
       Mailbox mailbox,
       Doing.Adopting adopting,
       boolean ledger,
@@ -59,10 +61,20 @@ final class Assembly {
             onFatal);
     Doing effects =
         new Doing(
-            settings, member, handling, workers, adopting, events, nanoTime, onPartitions, onFatal);
+            settings,
+            member,
+            handling,
+            ledgerWriter,
+            workers,
+            adopting,
+            meters,
+            events,
+            nanoTime,
+            onPartitions,
+            onFatal);
     core =
         new Core<>(
-            policy(settings, incarnation, workers, ledger),
+            policy(settings, incarnation, workers, ledger, clock),
             Limits.forHeap(Runtime.getRuntime().maxMemory()),
             effects,
             now);
@@ -81,7 +93,7 @@ final class Assembly {
   }
 
   private static Policy policy(
-      Settings settings, String incarnation, Workers workers, boolean ledger) {
+      Settings settings, String incarnation, Workers workers, boolean ledger, InstantSource clock) {
     return new Policy(
         incarnation,
         settings.attempts(),
@@ -91,6 +103,8 @@ final class Assembly {
         settings.concurrency(),
         workers.surplus(),
         settings.handlerTimeout().toNanos(),
-        ledger);
+        ledger,
+        FinishedIds.most(Runtime.getRuntime().maxMemory()),
+        clock::millis);
   }
 }

@@ -23,6 +23,8 @@ public final class Work<W> {
     BURY,
     /** Append the reply that it is cancelled. */
     CANCEL,
+    /** Append the reply that it has finished before, as its payload has been told. */
+    REPEAT,
     /** Append its reply to the reply topic. */
     REPLY
   }
@@ -66,6 +68,12 @@ public final class Work<W> {
    * recorded. Owner.
    */
   boolean begun;
+
+  /** Whether it has finished before, and is only answered so. Written by its holder. */
+  boolean repeats;
+
+  /** Of what Kafka has acknowledged in the end; see {@link Core#ended}. Owner. */
+  long replyOffset = Core.NO_REPLY;
 
   /** Failed attempts that count. Written by the owner. */
   int attempts;
@@ -181,6 +189,11 @@ public final class Work<W> {
   /** Whether nothing else runs in the instance while its handler does. A worker. */
   public boolean alone() {
     return trouble != null && trouble.suspicion == Trouble.Suspicion.ALONE;
+  }
+
+  /** Its holder: how it ends says nothing about its id, which is another request's. */
+  public void endsForItselfOnly() {
+    repeats = true;
   }
 
   /** Its holder: it was to become a dead letter, but has turned out to be handled. */
