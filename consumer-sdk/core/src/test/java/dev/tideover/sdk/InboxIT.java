@@ -137,6 +137,25 @@ class InboxIT {
   }
 
   @Test
+  void aRequestThatBringsItsInstancesDownIsDeadInTheInboxToo(
+      TestKafka kafka, @TempDir Path directory) throws Exception {
+    TestService service = new TestService(kafka, 1);
+    RequestEnvelope request = service.send(service.request("k", "crash"));
+    for (int life = 0; service.dead().isEmpty(); life++) {
+      assertThat(life).isLessThan(8);
+      try (InboxProcess instance = InboxProcess.start(service, postgres, "orders-1", directory)) {
+        TestService.await().until(() -> !instance.isAlive() || !service.dead().isEmpty());
+      }
+    }
+    assertThat(service.awaitReply(request).outcome()).isEqualTo(ReplyOutcome.DEAD);
+    assertThat(TestService.text(service.dead().get(0), "tideover-dead-reason"))
+        .isEqualTo("crash-loop");
+    assertThat(effects()).isZero();
+    // Of its starts the last two were alone, and the second of those saw the first one's end.
+    assertThat(postgres.row("state, solo_crashes, open_solo, failures")).isEqualTo("2,1,t,0");
+  }
+
+  @Test
   void aFailedAttemptLeavesNoEffect(TestKafka kafka) throws Exception {
     TestService service = new TestService(kafka, 1);
     try (TideoverConsumer consumer =

@@ -89,6 +89,9 @@ final class InboxProcess implements AutoCloseable {
                 insert.setString(2, instance);
                 insert.execute();
               }
+              if (word.equals("crash")) {
+                Runtime.getRuntime().halt(1);
+              }
               if (word.equals("stall")) {
                 say("STALLED");
                 stall();
@@ -131,6 +134,10 @@ final class InboxProcess implements AutoCloseable {
   void goOn() throws IOException {
     process.getOutputStream().write('\n');
     process.getOutputStream().flush();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   void awaitEnd() throws InterruptedException {
