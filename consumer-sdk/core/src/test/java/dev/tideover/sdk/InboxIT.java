@@ -13,6 +13,7 @@ import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestEnvelope;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -26,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -136,6 +138,7 @@ class InboxIT {
     assertThat(postgres.row("state, starts, orphans")).isEqualTo("1,2,1");
   }
 
+  @Tag("long")
   @Test
   void aRequestThatBringsItsInstancesDownIsDeadInTheInboxToo(
       TestKafka kafka, @TempDir Path directory) throws Exception {
@@ -153,6 +156,42 @@ class InboxIT {
     assertThat(effects()).isZero();
     // Of its starts the last two were alone, and the second of those saw the first one's end.
     assertThat(postgres.row("state, solo_crashes, open_solo, failures")).isEqualTo("2,1,t,0");
+  }
+
+  /** As a pool without a free connection does, for longer than the handler has. */
+  @Test
+  void aStartThatWaitsForTooLongIsNoFaultOfTheRequests(TestKafka kafka) {
+    TestService service = new TestService(kafka, 1);
+    AtomicInteger waits = new AtomicInteger();
+    Inbox slow =
+        (Inbox)
+            Proxy.newProxyInstance(
+                Inbox.class.getClassLoader(),
+                new Class<?>[] {Inbox.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("start") && waits.incrementAndGet() == 1) {
+                    try {
+                      new CountDownLatch(1).await(60, TimeUnit.SECONDS);
+                    } catch (InterruptedException interrupted) {
+                      throw new InboxException("interrupted", interrupted);
+                    }
+                  }
+                  return method.invoke(inbox, arguments);
+                });
+    try (TideoverConsumer consumer =
+        service
+            .builder()
+            .attempts(1)
+            .handlerTimeout(Duration.ofSeconds(1))
+            .inbox(slow)
+            .handler(inserting(Outcome.reply(201)))
+            .start()) {
+      ReplyEnvelope reply = service.awaitReply(service.send(service.request("k", "1")));
+      assertThat(reply.status()).isEqualTo(201);
+      assertThat(reply.attempts()).isEqualTo(1);
+      assertThat(waits).hasValue(2);
+      assertThat(consumer.failure()).isEmpty();
+    }
   }
 
   @Test
