@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -223,6 +224,7 @@ class PollLoopTest {
             Duration.ofHours(1),
             failure -> false,
             List.of("tideover.replies"),
+            null,
             executor,
             null,
             null);
@@ -235,7 +237,7 @@ class PollLoopTest {
     Assembly parts =
         new Assembly(
             settings,
-            "me",
+            UUID.randomUUID().toString(),
             member,
             workers,
             sender,

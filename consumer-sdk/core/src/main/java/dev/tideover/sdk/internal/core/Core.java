@@ -323,7 +323,7 @@ public class Core<W> {
   public void ended(Work<W> work, long replyOffset, long now) {
     cameBack(work);
     work.replyOffset = replyOffset;
-    boolean resolved = throttle.succeeded(work, now) || work.cancelled;
+    boolean resolved = throttle.succeeded(work, now) || work.cancelled || work.revived;
     if (resolved && !work.isStale() && parking.frees(work)) {
       work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
