@@ -36,8 +36,6 @@ public final class Engine implements TideoverConsumer {
   /** What an end takes beyond the drain timeout: commit, leave, flush, end the threads. */
   private static final Duration CLOSE_MARGIN = Duration.ofSeconds(20);
 
-  private static final Duration IDEMPOTENCY_WINDOW = Duration.ofHours(1);
-
   private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration HEAR_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration EVENTS_TIMEOUT = Duration.ofSeconds(2);
@@ -150,11 +148,12 @@ public final class Engine implements TideoverConsumer {
             Adopter.start(
                 settings,
                 topics.ledger(),
-                IDEMPOTENCY_WINDOW,
+                settings.idempotencyWindow(),
                 System::currentTimeMillis,
                 () -> awaitListening(members),
                 () -> alive(members),
-                (was, is) -> box.stopAll(recreated(was, is)))) {
+                (was, is) -> box.stopAll(recreated(was, is)));
+        LedgerWriter ledger = LedgerWriter.start(settings, sender, box)) {
       Assembly parts =
           new Assembly(
               settings,
@@ -162,6 +161,7 @@ public final class Engine implements TideoverConsumer {
               member,
               workers,
               sender,
+              ledger,
               box,
               adopting(adopter, box),
               topics.ledger(),

@@ -37,8 +37,6 @@ public final class ManualEngine implements AutoCloseable {
   private static final String DEFAULT_REPLY_TOPIC = "tideover.replies";
 
   /** More turns than any test needs: one that never comes to rest is a mistake to be told of. */
-  private static final long WINDOW_MILLIS = TimeUnit.HOURS.toMillis(1);
-
   private static final int MOST_TURNS = 100_000;
 
   private final Settings settings;
@@ -80,6 +78,7 @@ public final class ManualEngine implements AutoCloseable {
             member,
             new Workers(settings),
             sender,
+            LedgerWriter.on(this::execute, settings, sender, mailbox),
             mailbox,
             new Adopting(),
             true,
@@ -288,7 +287,7 @@ public final class ManualEngine implements AutoCloseable {
               appended.size(),
               cancelled(),
               Set.of(),
-              WINDOW_MILLIS));
+              settings.idempotencyWindow().toMillis()));
     }
 
     @Override

@@ -220,6 +220,7 @@ class PollLoopTest {
             BOUND,
             Ordering.KEY,
             OnExhausted.CONTINUE,
+            Duration.ofHours(1),
             failure -> false,
             List.of("tideover.replies"),
             executor,
@@ -238,6 +239,7 @@ class PollLoopTest {
             member,
             workers,
             sender,
+            LedgerWriter.on(threads, settings, sender, mailbox),
             mailbox,
             new Doing.Adopting() {
               @Override

@@ -22,7 +22,7 @@ class CoreTest {
 
   private final Core<String> core =
       new Core<>(
-          new Policy("i", 5, failures -> 0, false, 10, 0, 30 * SECOND, true),
+          new Policy("i", 5, failures -> 0, false, 10, 0, 30 * SECOND, true, 1_000, () -> 0),
           new Limits(10, 1_000, 20, 1_000, 60),
           effects(),
           0);
@@ -37,7 +37,7 @@ class CoreTest {
     // There is no record at offset 1, which nobody knows before 2 has come.
     core.received(P0, 0, null, 1, "first", Work.Step.HANDLE);
     core.start(0);
-    core.ended(begun.get(0), 0);
+    core.ended(begun.get(0), 0, 0);
     commit(SECOND);
     core.received(P0, 2, null, 1, "done", Work.Step.HANDLE);
     core.received(P0, 3, null, 1, "done", Work.Step.HANDLE);
@@ -69,8 +69,8 @@ class CoreTest {
     assertThat(forgotten).containsExactly("cancel/0");
     core.recorded(begun.get(1), 0);
     assertThat(begun.get(2).step()).isEqualTo(Work.Step.CANCEL);
-    core.ended(begun.get(2), 0);
-    core.ended(begun.get(0), 0);
+    core.ended(begun.get(2), 0, 0);
+    core.ended(begun.get(0), 0, 0);
     assertThat(forgotten).containsExactly("cancel/0");
     commit(SECOND);
 
