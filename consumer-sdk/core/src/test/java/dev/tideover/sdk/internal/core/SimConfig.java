@@ -25,7 +25,8 @@ record SimConfig(int bits) {
     RECREATE,
     ODD_RECORDS,
     LOOKUPS,
-    CANCEL
+    CANCEL,
+    IDEMPOTENCY
   }
 
   private static final int FIRST_FEATURE = 16;
@@ -100,6 +101,15 @@ record SimConfig(int bits) {
   /** Whether notes have room for one range only. */
   boolean shortNotes() {
     return field(15, 1) == 1;
+  }
+
+  /** For how long finished requests are remembered; milliseconds. */
+  long window() {
+    return switch (field(4, 2)) {
+      case 0 -> 4_000;
+      case 1 -> 30_000;
+      default -> 3_600_000;
+    };
   }
 
   /** Nanoseconds of any origin: before 0, across it, or far behind. */
