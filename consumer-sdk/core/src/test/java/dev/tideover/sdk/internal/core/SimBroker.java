@@ -141,6 +141,8 @@ final class SimBroker {
       for (SimRequest request : partition.log) {
         request.crashes = 0; // nobody knows of them any more
         request.cancelled = false;
+        request.finishedAt = Long.MIN_VALUE;
+        request.repeated = null;
       }
     }
   }

@@ -144,7 +144,9 @@ final class SimProducer {
       checkDeath(request, reason);
       sim.coverage.died(reason);
       request.deadReason = reason;
-      request.completed = false; // its last end counts, should it have come again after a crash
+      sim.broker.log(request.partition).stream()
+          .filter(each -> each.original == request.original)
+          .forEach(each -> each.completed = false); // the last end counts, if it has come again
       if (request.kind == SimRequest.Kind.MALFORMED) {
         sim.broker.terminal(request);
       }

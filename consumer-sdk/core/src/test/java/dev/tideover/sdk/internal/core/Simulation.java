@@ -366,6 +366,7 @@ final class Simulation {
     if (foreign) {
       killAll(0);
       broker.reset();
+      once.forget();
       foreign = false;
     }
     long end = now + BOUND;
