@@ -221,7 +221,7 @@ final class SimOnce {
     }
     if (sim.broker.isRemembered(request)) {
       id.covered = true;
-    } else if (id.old || by.isWithoutLedger(request.partition)) {
+    } else if (id.old || !isWithinWindow(id) || by.isWithoutLedger(request.partition)) {
       id.unprotected = true;
       sim.coverage.count("committed without the ledger");
     } else {
