@@ -245,7 +245,7 @@ final class SimBroker {
     return index < log.size() && log.get(index).offset == offset ? log.get(index) : null;
   }
 
-  Adoption adoption(int p) {
+  Adoption adoption(SimInstance by, int p) {
     Partition partition = partitions[p];
     List<LedgerEntry> entries = new ArrayList<>(partition.ledger.size());
     for (LedgerEntry entry : partition.ledger.values()) {
@@ -266,7 +266,7 @@ final class SimBroker {
     FinishedBatches batches = new FinishedBatches(sim.config.window());
     if (sim.config.ledger()) {
       // As LedgerPart does.
-      long now = sim.epochMillis();
+      long now = by.epochMillis();
       for (FinishedBatch batch : partition.batches.values()) {
         batches.add(batch.writer(), batch.number(), Math.min(batch.finishedAt(), now));
         finished.addAll(batch, now);

@@ -112,6 +112,16 @@ record SimConfig(int bits) {
     };
   }
 
+  /** By how much the clock of an instance is ahead of that of the one before; milliseconds. */
+  long skew() {
+    return field(8, 1) * window() / 40;
+  }
+
+  /** For how long all instances know what has finished, by any clock; milliseconds. */
+  long surely() {
+    return window() - 3 * skew();
+  }
+
   /** Nanoseconds of any origin: before 0, across it, or far behind. */
   long timeBase() {
     return switch (field(4, 2)) {

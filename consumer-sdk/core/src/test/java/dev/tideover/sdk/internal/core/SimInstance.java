@@ -15,7 +15,7 @@ final class SimInstance {
 
   private static final long SECOND = 1_000_000_000L;
   private static final long REVOKE_BUDGET = 5 * SECOND;
-  private static final long LEDGER_BUDGET = 5 * SECOND;
+  private static final long LEDGER_BUDGET = 3 * SECOND;
   private static final long DRAIN_BUDGET = 30 * SECOND;
 
   /** What a worker reports. */
@@ -107,8 +107,13 @@ final class SimInstance {
             3 * SECOND,
             config.ledger(),
             1_000,
-            sim::epochMillis);
+            this::epochMillis);
     this.core = sim.fault.core(policy, new Limits(10, 2_000, 30, 3_000, 100), shell, sim.now);
+  }
+
+  /** The time of day, by its own clock. */
+  long epochMillis() {
+    return sim.epochMillis() + (slot - 1) * sim.config.skew();
   }
 
   boolean isUp() {

@@ -12,8 +12,9 @@ import org.jspecify.annotations.Nullable;
  * All that happens to requests with an idempotency key, as an omniscient observer sees it, and what
  * has to hold: one that has finished isn't handled again, and who sends it again is told so.
  *
- * <p>All of this is promised for the window, from the finish on. Behind it some know of a finish
- * still and others don't, so what is answered then is only checked to be true.
+ * <p>All of this is promised for the window, from the finish on, as far as clocks agree. Behind it
+ * some know of a finish still and others don't, so what is answered then is only checked to be
+ * true.
  */
 final class SimOnce {
 
@@ -74,7 +75,7 @@ final class SimOnce {
   }
 
   private boolean isWithinWindow(long finishedAt) {
-    return sim.epochMillis() - finishedAt < sim.config.window();
+    return sim.epochMillis() - finishedAt < sim.config.surely();
   }
 
   /** Whether it is promised that whoever has the partition next knows what has finished. */

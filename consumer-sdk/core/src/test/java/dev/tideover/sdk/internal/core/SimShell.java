@@ -151,7 +151,7 @@ final class SimShell implements Effects<SimDelivery> {
     }
     Asked one = asked.get(choice % asked.size());
     if (one.answer == null) {
-      one.answer = sim.broker.adoption(one.partition.partition());
+      one.answer = sim.broker.adoption(instance, one.partition.partition());
     } else if (!instance.isInCallback()) {
       asked.remove(one);
       instance.knowledge.adopted(one.partition, one.answer);

@@ -162,7 +162,7 @@ final class Simulation {
     }
   }
 
-  /** The time of day, which all instances agree about. */
+  /** The time of day. */
   long epochMillis() {
     return Math.floorDiv(now, MILLI);
   }
