@@ -13,9 +13,12 @@ public final class Report {
   /** What something could do at best. */
   private record Ceiling(String name, double value, String text) {}
 
+  /** The figures of one scenario; the heading may be empty. */
+  private record Section(String heading, List<Metric> metrics) {}
+
   private final String rivals;
   private final List<Ceiling> ceilings = new ArrayList<>();
-  private final List<List<Metric>> sections = new ArrayList<>();
+  private final List<Section> sections = new ArrayList<>();
   private final List<String> errors = new ArrayList<>();
 
   /** With the title of the column beside Tideover's. */
@@ -35,7 +38,12 @@ public final class Report {
 
   /** Adds the figures of one scenario. */
   public void add(List<Metric> metrics) {
-    sections.add(List.copyOf(metrics));
+    add("", metrics);
+  }
+
+  /** The same with a line above them: for those that are compared with something else. */
+  public void add(String heading, List<Metric> metrics) {
+    sections.add(new Section(heading, List.copyOf(metrics)));
   }
 
   /** Adds what went wrong. */
@@ -59,8 +67,11 @@ public final class Report {
         compared ? rivals : "",
         compared ? "ratio" : "",
         compared ? "target" : "");
-    for (List<Metric> section : sections) {
-      for (Metric metric : section) {
+    for (Section section : sections) {
+      if (!section.heading().isEmpty()) {
+        out.println(section.heading());
+      }
+      for (Metric metric : section.metrics()) {
         out.println(row(metric, compared));
       }
       out.println();
@@ -128,7 +139,7 @@ public final class Report {
               .put("unit", "1/s")
               .put("bare", rounded(each.value())));
     }
-    sections.forEach(section -> section.forEach(metric -> list.add(toJson(metric))));
+    sections.forEach(section -> section.metrics().forEach(metric -> list.add(toJson(metric))));
     errors.forEach(error -> list.add(new JsonObject().put("name", "error").put("detail", error)));
     return list.encodePrettily() + "\n";
   }
