@@ -53,7 +53,7 @@ class HttpRulesTest {
 
             This page is made from the tests of the gateway (`HttpRule`); `HttpRulesTest` fails where it differs from
             them. "Tideover" as a source is this project's own promise, see [guarantees](guarantees.md). What a client
-            sees and does in which case is in [status](status.md).
+            sees and does in which case is in [status](status.md) and [idempotency](idempotency.md).
 
             """);
     Map<String, List<Entry>> bySource = new TreeMap<>();

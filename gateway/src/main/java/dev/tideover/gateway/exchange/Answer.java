@@ -1,5 +1,6 @@
 package dev.tideover.gateway.exchange;
 
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
@@ -13,8 +14,18 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface Answer {
 
-  /** The reply record: the service's response, or word that the request ended without one. */
-  record Replied(ReplyEnvelope reply) implements Answer {}
+  /**
+   * The reply record: the service's response, or word that the request ended without one.
+   *
+   * @param replayed whether it was there before this client sent the request
+   */
+  record Replied(ReplyEnvelope reply, boolean replayed) implements Answer {}
+
+  /** Its idempotency key belongs to another request; this one does not run. */
+  record Mismatch(RequestId id) implements Answer {}
+
+  /** The same request is on its way, and the route wants that to be an error. */
+  record InProgress(RequestId id) implements Answer {}
 
   /** There is a reply record and it holds no legal response: the handler may have run. */
   record Unreadable(RequestId id) implements Answer {}
@@ -27,8 +38,12 @@ public sealed interface Answer {
    */
   record Accepted(Pending pending, boolean late, boolean expired) implements Answer {}
 
-  /** Handed to Kafka, and no acknowledgement in time: it may run or not. */
-  record Unknown(RequestId id, String token) implements Answer {}
+  /**
+   * Handed to Kafka, and no acknowledgement in time: it may run or not.
+   *
+   * @param keyed whether it can be sent again without running twice
+   */
+  record Unknown(RequestId id, String token, boolean keyed) implements Answer {}
 
   /**
    * It has no reply yet.
@@ -69,7 +84,25 @@ public sealed interface Answer {
    * @param stored whether the request is known to have been stored
    */
   record ReplyMissing(RequestId id, Reason reason, String detail, boolean stored)
-      implements Answer {}
+      implements Answer {
+
+    /** To a request that has been handled before, and whose reply can't be given. */
+    static ReplyMissing of(RequestId id, ReplyStore.Lookup why) {
+      return why instanceof ReplyStore.Lookup.NotNow notNow
+          ? new ReplyMissing(
+              id,
+              Reason.REPLY_UNAVAILABLE,
+              "The request has been handled before; its reply can't be read now: "
+                  + notNow.reason(),
+              true)
+          : new ReplyMissing(
+              id,
+              Reason.REPLY_EXPIRED,
+              "The request has been handled before, so it does not run again; its reply is past its"
+                  + " retention.",
+              true);
+    }
+  }
 
   /**
    * Refused before anything was stored: nothing will run.
