@@ -61,7 +61,7 @@ public final class Report {
     out.printf(Locale.ROOT, "%nMedians, in brackets the lowest and highest round.%n");
     String head = compared ? "Tideover" : "";
     out.printf(
-        "%-28s %-27s %-27s %-20s %s%n",
+        "%-32s %-27s %-27s %-20s %s%n",
         "",
         compared ? head : rivals,
         compared ? rivals : "",
@@ -86,7 +86,7 @@ public final class Report {
   private static String row(Metric metric, boolean compared) {
     String bare = "%-27s".formatted(values(metric, Spread.of(metric.theirs())));
     if (!compared) {
-      return "%-28s %s".formatted(metric.name(), bare).stripTrailing();
+      return "%-32s %s".formatted(metric.name(), bare).stripTrailing();
     }
     Spread ratio = metric.ratio();
     String target = "";
@@ -101,7 +101,7 @@ public final class Report {
     }
     return String.format(
             Locale.ROOT,
-            "%-28s %-27s %s %-20s %s",
+            "%-32s %-27s %s %-20s %s",
             metric.name(),
             values(metric, Spread.of(metric.ours())),
             bare,
