@@ -371,12 +371,12 @@ public record GatewayConfig(
           where + ".max-body",
           "found " + maxBody + " bytes, expected at most 64MiB");
       check(
-          caller.header() == null || !Caller.NOT_END_TO_END.contains(caller.header()),
+          caller.header() == null || Caller.isEndToEnd(caller.header()),
           where + ".caller",
           "found \"header "
               + caller.header()
-              + "\", which belongs to a connection and not to who sent the request, so all callers"
-              + " would be one");
+              + "\", which ends at this gateway and says nothing of who sent the request, so all"
+              + " callers would be one");
       for (String method : methods) {
         check(
             method.matches("[A-Z]+"),
@@ -447,7 +447,7 @@ public record GatewayConfig(
     public static final Caller AUTHORIZATION = new Caller("authorization");
 
     /** These end at the gateway, or are made anew there. */
-    static final Set<String> NOT_END_TO_END =
+    private static final Set<String> NOT_END_TO_END =
         Set.of(
             "connection",
             "content-length",
@@ -461,6 +461,10 @@ public record GatewayConfig(
             "trailer",
             "transfer-encoding",
             "upgrade");
+
+    private static boolean isEndToEnd(String name) {
+      return !NOT_END_TO_END.contains(name) && !name.startsWith("tideover-");
+    }
   }
 
   /** How a service's request topic is made, and what it must be where it exists. */
