@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
@@ -34,8 +35,8 @@ import org.jspecify.annotations.Nullable;
 final class Clients implements AutoCloseable {
 
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(14);
-  private static final long LATER_BOUND = TimeUnit.SECONDS.toNanos(5);
-  private static final int LONGEST_PAUSE_MILLIS = 2_000;
+  private static final long LATER_BOUND = TimeUnit.SECONDS.toNanos(8);
+  private static final int LONGEST_PAUSE_MILLIS = 4_000;
   private static final int MAX_OPEN = 20_000;
   private static final int SWEPT_AT_ONCE = 64;
 
@@ -244,6 +245,7 @@ final class Clients implements AutoCloseable {
       if (response == null) {
         last = String.valueOf(failure);
         count("connections lost");
+        count("lost by " + reason(failure));
         otherGateway();
         again(place, until);
         return;
@@ -275,6 +277,11 @@ final class Clients implements AutoCloseable {
       }
     }
 
+    private static String reason(@Nullable Throwable failure) {
+      Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+      return cause == null ? "nothing" : cause.getClass().getSimpleName();
+    }
+
     private void again(@Nullable String place, long until) {
       if (place == null) {
         resend();
@@ -292,7 +299,7 @@ final class Clients implements AutoCloseable {
     }
 
     private long pause() {
-      int most = Math.min(LONGEST_PAUSE_MILLIS, 50 << Math.min(tries, 10));
+      int most = Math.min(LONGEST_PAUSE_MILLIS, 150 << Math.min(tries, 5));
       return ThreadLocalRandom.current().nextInt(most / 2, most);
     }
 
@@ -315,7 +322,7 @@ final class Clients implements AutoCloseable {
       HttpRequest question =
           HttpRequest.newBuilder(gateways.get(gateway).resolve(place))
               .timeout(ANSWER_BOUND)
-              .header("prefer", "wait=2")
+              .header("prefer", "wait=4")
               .build();
       var unused =
           http.sendAsync(question, HttpResponse.BodyHandlers.ofString())
