@@ -4,6 +4,7 @@ import dev.tideover.gateway.config.ConfigChange;
 import dev.tideover.gateway.config.ConfigException;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.exchange.Exchanges;
+import dev.tideover.gateway.exchange.KeyedIds;
 import dev.tideover.gateway.exchange.StatusToken;
 import dev.tideover.gateway.exchange.Waiters;
 import dev.tideover.gateway.http.AdminFront;
@@ -114,7 +115,9 @@ public final class Gateway implements AutoCloseable {
 
   private void startParts(GatewayConfig config) {
     Routes routes = Routes.of(config);
-    StatusToken.Signer signer = new StatusToken.Signer(secret(config));
+    String secret = secret(config);
+    StatusToken.Signer signer = new StatusToken.Signer(secret);
+    KeyedIds keyedIds = new KeyedIds(secret);
     int eventLoops = Runtime.getRuntime().availableProcessors();
     Vertx vertx = Vertx.vertx(options.setEventLoopPoolSize(eventLoops));
     this.vertx = vertx;
@@ -142,7 +145,8 @@ public final class Gateway implements AutoCloseable {
                 routes,
                 new Exchanges.Parts(log, replies, backlog, search),
                 waiters,
-                signer));
+                signer,
+                keyedIds));
     this.exchanges = exchanges;
     goOn();
     check(
@@ -214,8 +218,14 @@ public final class Gateway implements AutoCloseable {
     }
     LOG.warn(
         "No secret is configured: a random one is used, so the status addresses that this gateway"
-            + " gives out are known to no other gateway and end with this process");
+            + " gives out, and what it makes of idempotency keys, mean nothing to any other gateway"
+            + " and end with this process");
     return RequestId.random().toString();
+  }
+
+  /** How many clients wait. */
+  int waiting() {
+    return exchanges == null ? 0 : exchanges.waiting();
   }
 
   /** Where clients connect. */

@@ -27,7 +27,8 @@ class HttpRulesTest {
 
   private static final Path PAGE = Path.of("..", "docs", "http.md");
   private static final Pattern SOURCE =
-      Pattern.compile("(RFC \\d+|WHATWG HTML|Tideover) ?(section ([\\d.]+)|)");
+      Pattern.compile(
+          "(RFC \\d+|WHATWG HTML|draft-ietf-httpapi-idempotency-key-header-07|Tideover) ?(section ([\\d.]+)|)");
 
   private record Entry(HttpRule rule, String test) {}
 
@@ -52,7 +53,7 @@ class HttpRulesTest {
 
             This page is made from the tests of the gateway (`HttpRule`); `HttpRulesTest` fails where it differs from
             them. "Tideover" as a source is this project's own promise, see [guarantees](guarantees.md). What a client
-            sees and does in which case is in [status](status.md).
+            sees and does in which case is in [status](status.md) and [idempotency](idempotency.md).
 
             """);
     Map<String, List<Entry>> bySource = new TreeMap<>();

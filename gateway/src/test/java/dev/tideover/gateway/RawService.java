@@ -76,6 +76,20 @@ final class RawService implements AutoCloseable {
               "completed", header("tideover-fingerprint"), Integer.toString(status), body, fields));
     }
 
+    /** The same, acknowledged. Gives the offset of the reply. */
+    long replyAndWait(int status, byte[] body, String... fields) {
+      String fingerprint = header("tideover-fingerprint");
+      return sendAndWait(record("completed", fingerprint, Integer.toString(status), body, fields));
+    }
+
+    /** Says that it has been handled before. */
+    void duplicateOf(long original) {
+      ProducerRecord<byte[], byte[]> reply =
+          record("duplicate", header("tideover-fingerprint"), null, new byte[0]);
+      add(reply, "tideover-original", Long.toString(original));
+      send(reply);
+    }
+
     void end(String outcome) {
       ProducerRecord<byte[], byte[]> reply =
           record(outcome, header("tideover-fingerprint"), null, new byte[0]);
@@ -160,6 +174,14 @@ final class RawService implements AutoCloseable {
   /** The latest request for this path, once there is one. */
   Request awaitRequest(String path) throws Exception {
     return byPath.computeIfAbsent(path, p -> new CompletableFuture<>()).get(20, TimeUnit.SECONDS);
+  }
+
+  long sendAndWait(ProducerRecord<byte[], byte[]> reply) {
+    try {
+      return producer.send(reply).get(20, TimeUnit.SECONDS).offset();
+    } catch (Exception e) {
+      throw new AssertionError("Kafka did not take a reply of the test", e);
+    }
   }
 
   void send(ProducerRecord<byte[], byte[]> reply) {

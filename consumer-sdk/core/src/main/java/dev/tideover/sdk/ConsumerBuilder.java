@@ -47,6 +47,7 @@ public final class ConsumerBuilder {
   private Duration handlerTimeout = Duration.ofSeconds(30);
   private Ordering ordering = Ordering.KEY;
   private OnExhausted onExhausted = OnExhausted.CONTINUE;
+  private Duration idempotencyWindow = Duration.ofHours(1);
   private Predicate<Throwable> infrastructureFault = failure -> false;
   private Set<String> replyTopics = Set.of();
   private @Nullable Executor executor;
@@ -170,6 +171,23 @@ public final class ConsumerBuilder {
   }
 
   /**
+   * How long after its end a request with an Idempotency-Key is known, so that it is answered as
+   * before when its client sends it again, and its handler isn't called; 1 minute to 48 hours,
+   * default an hour. An id takes 40 bytes of memory, at most a quarter of the heap in sum; beyond
+   * that the oldest are forgotten, with a warning. All instances of a service should have the same
+   * window. What it does and doesn't promise is in {@code docs/sdk.md}.
+   */
+  public ConsumerBuilder idempotencyWindow(Duration idempotencyWindow) {
+    if (idempotencyWindow.compareTo(Duration.ofMinutes(1)) < 0
+        || idempotencyWindow.compareTo(Duration.ofHours(48)) > 0) {
+      throw new IllegalArgumentException(
+          "idempotencyWindow " + idempotencyWindow + ": expected PT1M to PT48H");
+    }
+    this.idempotencyWindow = idempotencyWindow;
+    return this;
+  }
+
+  /**
    * Which exceptions, of those that the engine doesn't know, mean that something the handler needs
    * is away, rather than that the request is at fault. Known are those of {@code java.net} and
    * {@code java.sql} that tell of a connection, of pools, and {@link LinkageError}. They use no
@@ -281,6 +299,7 @@ public final class ConsumerBuilder {
         handlerTimeout,
         ordering,
         onExhausted,
+        idempotencyWindow,
         infrastructureFault,
         List.copyOf(replyTopics),
         executor,

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import dev.tideover.gateway.config.GatewayConfig.Admin;
+import dev.tideover.gateway.config.GatewayConfig.Caller;
+import dev.tideover.gateway.config.GatewayConfig.Concurrent;
 import dev.tideover.gateway.config.GatewayConfig.Http;
 import dev.tideover.gateway.config.GatewayConfig.Idempotency;
 import dev.tideover.gateway.config.GatewayConfig.Kafka;
@@ -43,8 +45,9 @@ public final class ConfigFile {
   private static final int MAX_BYTES = 1 << 20;
   private static final String DURATION = "a duration such as 500ms, 30s, 5m, 1h or 7d";
   private static final String SIZE = "a size such as 512B, 64KiB or 1MiB";
-  private static final Pattern KEY =
-      Pattern.compile("(path) ([1-9]\\d?)|(header) ([\\w!#$&'*+.^`|~%-]+)");
+  private static final String FIELD_NAME = "([\\w!#$&'*+.^`|~%-]+)";
+  private static final Pattern KEY = Pattern.compile("(path) ([1-9]\\d?)|(header) " + FIELD_NAME);
+  private static final Pattern CALLER = Pattern.compile("header " + FIELD_NAME);
 
   private static final ObjectMapper YAML =
       new ObjectMapper(
@@ -222,12 +225,24 @@ public final class ConfigFile {
     boolean lateIsSet = node.has("late");
     Late late = node.word("late", Late.class, Late.ACCEPTED);
     Idempotency idempotency = node.word("idempotency", Idempotency.class, Idempotency.OPTIONAL);
+    Concurrent concurrent = node.word("concurrent", Concurrent.class, Concurrent.JOIN);
+    Caller caller = caller(node);
     long maxBody = node.unit("max-body", Units::bytes, SIZE, 1L << 20);
     node.end();
     return node.buildOrNull(
         () ->
             new Route(
-                path, methods, key, patience, late, lateIsSet, idempotency, maxBody, node.path()));
+                path,
+                methods,
+                key,
+                patience,
+                late,
+                lateIsSet,
+                idempotency,
+                concurrent,
+                caller,
+                maxBody,
+                node.path()));
   }
 
   private static OrderingKey key(ConfigNode node) {
@@ -245,6 +260,20 @@ public final class ConfigFile {
     return matcher.group(1) != null
         ? new OrderingKey(OrderingKey.Source.PATH, Integer.parseInt(matcher.group(2)), "")
         : new OrderingKey(OrderingKey.Source.HEADER, 0, matcher.group(4).toLowerCase(Locale.ROOT));
+  }
+
+  private static Caller caller(ConfigNode node) {
+    String text = node.string("caller", "header " + Caller.AUTHORIZATION.header());
+    Matcher matcher = CALLER.matcher(text);
+    if (text.equals("none")) {
+      return Caller.NONE;
+    }
+    if (!matcher.matches()) {
+      node.problem(
+          node.path() + ".caller", "found \"" + text + "\", expected \"header NAME\" or \"none\"");
+      return Caller.AUTHORIZATION;
+    }
+    return new Caller(matcher.group(1).toLowerCase(Locale.ROOT));
   }
 
   private static Topic topic(ConfigNode node) {

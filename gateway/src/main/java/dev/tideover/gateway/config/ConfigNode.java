@@ -1,6 +1,7 @@
 package dev.tideover.gateway.config;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -183,7 +184,8 @@ final class ConfigNode {
     List<String> words = new ArrayList<>();
     for (E constant : type.getEnumConstants()) {
       String word = constant.name().toLowerCase(java.util.Locale.ROOT);
-      if (word.equals(text)) {
+      // To YAML a bare off is false.
+      if (word.equals(text) || word.equals("off") && node.path(key).equals(BooleanNode.FALSE)) {
         return constant;
       }
       words.add(word);

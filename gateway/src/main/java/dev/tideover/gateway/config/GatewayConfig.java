@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * The whole configuration. Every record here checks itself when it is built and throws {@link
  * ConfigException} with the path that the value has in the file, so one that exists can be used.
  *
- * @param secret signs status addresses; the same on all gateways of a cell; null for a random one
+ * @param secret signs status addresses and makes request ids of idempotency keys; the same on all
+ *     gateways of a cell; null for a random one
  * @param services by name, in the file's order
  */
 public record GatewayConfig(
@@ -42,6 +43,7 @@ public record GatewayConfig(
     if (services.isEmpty()) {
       throw new ConfigException("services", "there is none, so no request could go anywhere");
     }
+    boolean hasSecret = secret != null;
     Map<String, String> seen = new LinkedHashMap<>();
     services.forEach(
         (name, service) -> {
@@ -60,6 +62,12 @@ public record GatewayConfig(
                       + replies.retention()
                       + ": a reply could be gone before its client is");
             }
+            check(
+                route.idempotency() != Idempotency.REQUIRED || hasSecret,
+                path + ".idempotency",
+                "found \"required\", but there is no secret: each gateway would draw its own at each"
+                    + " start, and not know the keys of the others or of before; set secret, the"
+                    + " same on all gateways");
             for (String method : route.methods().isEmpty() ? Set.of("*") : route.methods()) {
               String before = seen.putIfAbsent(method + " " + route.path(), path);
               if (before != null) {
@@ -337,6 +345,8 @@ public record GatewayConfig(
       Late late,
       boolean lateIsSet,
       Idempotency idempotency,
+      Concurrent concurrent,
+      Caller caller,
       long maxBody,
       String where) {
 
@@ -361,10 +371,12 @@ public record GatewayConfig(
           where + ".max-body",
           "found " + maxBody + " bytes, expected at most 64MiB");
       check(
-          idempotency != Idempotency.REQUIRED,
-          where + ".idempotency",
-          "\"required\" is not supported by this version: keys are passed on, not deduplicated;"
-              + " expected optional or off");
+          caller.header() == null || !Caller.NOT_END_TO_END.contains(caller.header()),
+          where + ".caller",
+          "found \"header "
+              + caller.header()
+              + "\", which belongs to a connection and not to who sent the request, so all callers"
+              + " would be one");
       for (String method : methods) {
         check(
             method.matches("[A-Z]+"),
@@ -404,9 +416,51 @@ public record GatewayConfig(
 
   /** Whether a route knows idempotency keys. */
   public enum Idempotency {
+    /** A request with a key is one with all others that have it; one without is for itself. */
     OPTIONAL,
+    /** A request without a key is refused. */
     REQUIRED,
+    /** A key is passed on to the service as any other field. */
     OFF
+  }
+
+  /** What becomes of a request whose key another has that is still on its way. */
+  public enum Concurrent {
+    /** It waits for the same reply. */
+    JOIN,
+    /** It is refused with 409. */
+    REJECT
+  }
+
+  /**
+   * What tells callers apart: the same key of two callers is two keys, so that nobody gets the
+   * reply of another by guessing.
+   *
+   * @param header whose value it is, lower-case; null where all are one caller
+   */
+  public record Caller(@Nullable String header) {
+
+    /** All are one. */
+    public static final Caller NONE = new Caller(null);
+
+    /** Who shows the same credentials is the same. */
+    public static final Caller AUTHORIZATION = new Caller("authorization");
+
+    /** These end at the gateway, or are made anew there. */
+    static final Set<String> NOT_END_TO_END =
+        Set.of(
+            "connection",
+            "content-length",
+            "expect",
+            "host",
+            "keep-alive",
+            "proxy-authenticate",
+            "proxy-authorization",
+            "proxy-connection",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade");
   }
 
   /** How a service's request topic is made, and what it must be where it exists. */

@@ -1,5 +1,6 @@
 package dev.tideover.gateway.exchange;
 
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
@@ -13,8 +14,18 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface Answer {
 
-  /** The reply record: the service's response, or word that the request ended without one. */
-  record Replied(ReplyEnvelope reply) implements Answer {}
+  /**
+   * The reply record: the service's response, or word that the request ended without one.
+   *
+   * @param replayed whether it was there before this client sent the request
+   */
+  record Replied(ReplyEnvelope reply, boolean replayed) implements Answer {}
+
+  /** Its idempotency key belongs to another request; this one does not run. */
+  record Mismatch(RequestId id) implements Answer {}
+
+  /** The same request is on its way, and the route wants that to be an error. */
+  record InProgress(RequestId id) implements Answer {}
 
   /** There is a reply record and it holds no legal response: the handler may have run. */
   record Unreadable(RequestId id) implements Answer {}
@@ -27,8 +38,12 @@ public sealed interface Answer {
    */
   record Accepted(Pending pending, boolean late, boolean expired) implements Answer {}
 
-  /** Handed to Kafka, and no acknowledgement in time: it may run or not. */
-  record Unknown(RequestId id, String token) implements Answer {}
+  /**
+   * Handed to Kafka, and no acknowledgement in time: it may run or not.
+   *
+   * @param keyed whether it can be sent again without running twice
+   */
+  record Unknown(RequestId id, String token, boolean keyed) implements Answer {}
 
   /**
    * It has no reply yet.
@@ -69,7 +84,25 @@ public sealed interface Answer {
    * @param stored whether the request is known to have been stored
    */
   record ReplyMissing(RequestId id, Reason reason, String detail, boolean stored)
-      implements Answer {}
+      implements Answer {
+
+    /** To a request that has been handled before, and whose reply can't be given. */
+    static ReplyMissing of(RequestId id, ReplyStore.Lookup why) {
+      return why instanceof ReplyStore.Lookup.NotNow notNow
+          ? new ReplyMissing(
+              id,
+              Reason.REPLY_UNAVAILABLE,
+              "The request has been handled before; its reply can't be read now: "
+                  + notNow.reason(),
+              true)
+          : new ReplyMissing(
+              id,
+              Reason.REPLY_EXPIRED,
+              "The request has been handled before, so it does not run again; its reply is past its"
+                  + " retention.",
+              true);
+    }
+  }
 
   /**
    * Refused before anything was stored: nothing will run.
@@ -97,6 +130,9 @@ public sealed interface Answer {
     BAD_TARGET(400, "bad-target", "The request target can't be read", false),
     BAD_FIELD(400, "bad-field", "A header field can't be read", false),
     BAD_KEY(400, "bad-key", "The ordering key is not allowed", false),
+    BAD_IDEMPOTENCY_KEY(400, "bad-idempotency-key", "The Idempotency-Key can't be read", false),
+    IDEMPOTENCY_KEY_MISSING(
+        400, "idempotency-key-missing", "The request needs an Idempotency-Key", false),
     MALFORMED(400, "malformed", "The request is not HTTP", false),
     NO_ROUTE(404, "no-route", "No route takes this path", false),
     NO_SUCH_REQUEST(404, "no-such-request", "No request has this address", false),
@@ -104,10 +140,13 @@ public sealed interface Answer {
     METHOD_NOT_ALLOWED(405, "method-not-allowed", "The path does not take this method", false),
     BODY_TIMEOUT(408, "body-timeout", "The body did not arrive in time", true),
     NOT_CANCELLABLE(409, "not-cancellable", "The request can't be cancelled now", true),
+    IN_PROGRESS(409, "in-progress", "The first request with this key is still on its way", true),
     REPLY_EXPIRED(410, "reply-expired", "The reply is past its retention", false),
     BODY_TOO_LARGE(413, "body-too-large", "The body is too large", false),
     TARGET_TOO_LONG(414, "target-too-long", "The request line is too long", false),
     EXPECTATION_FAILED(417, "expectation-failed", "The expectation can't be met", false),
+    IDEMPOTENCY_MISMATCH(
+        422, "idempotency-mismatch", "Another request has this idempotency key", false),
     FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
     INTERNAL(500, "internal", "The gateway failed", false),
     REPLY_UNAVAILABLE(503, "reply-unavailable", "The reply can't be read now", true),

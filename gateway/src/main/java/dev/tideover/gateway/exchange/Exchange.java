@@ -1,7 +1,10 @@
 package dev.tideover.gateway.exchange;
 
 import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.config.GatewayConfig.Concurrent;
+import dev.tideover.gateway.config.GatewayConfig.Idempotency;
 import dev.tideover.gateway.kafka.Append;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.route.RequestTarget;
 import dev.tideover.gateway.route.Route;
 import dev.tideover.gateway.route.Routes;
@@ -16,6 +19,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,6 +63,7 @@ public final class Exchange {
         .compose(this::admit) // the gateway takes requests, or 503
         .compose(this::read) // the whole request, or 400, 413
         .compose(this::expectReply) // the waiter stands before anything is sent
+        .compose(this::recall) // the same one under way or answered? then that is it, or 409, 422
         .compose(this::append) // in Kafka's hands, or 503
         .compose(this::await) // the reply, or the end of the wait
         .recover(this::refuse); // the one place where a failure becomes an answer
@@ -122,14 +128,18 @@ public final class Exchange {
     return Future.succeededFuture(route);
   }
 
-  /** Only now, when the body is there: a limit that counts those who wait must not be stale. */
-  private void settleWait(Route route) {
+  /**
+   * Only now, when the body is there: a limit that counts those who wait must not be stale.
+   *
+   * @param keyed whether its client may come again for the same answer
+   */
+  private void settleWait(Route route, boolean keyed) {
     // A durable request needs no connection: answer 202 rather than turn it away. Then somebody may
     // ask for its answer, so it must not expire.
     boolean crowded = shared.waitingOf(route.service()).get() >= route.waitingLimit();
     wait = crowded ? Duration.ZERO : patience(route);
     boolean waits = !inbound.respondAsync() && !crowded;
-    expires = waits && route.expires(inbound.method());
+    expires = waits && !keyed && route.expires(inbound.method());
     // A 504 is for those who wait in vain: who wants a 202, or can't wait, gets one.
     timesOut = waits && route.late() == GatewayConfig.Late.TIMEOUT;
   }
@@ -152,12 +162,18 @@ public final class Exchange {
           Answer.Reason.BAD_KEY,
           "The ordering key is longer than " + Route.MAX_KEY_LENGTH + " characters.");
     }
+    String idempotencyKey = idempotencyKey(route);
     return inbound
         .body(route.maxBody())
         .map(
             body -> {
-              settleWait(route);
-              Stored stored = new Stored(route, envelope(authority, fields, key, body));
+              settleWait(route, idempotencyKey != null);
+              RequestId id = id(route, fields, idempotencyKey);
+              Stored stored =
+                  new Stored(
+                      route,
+                      envelope(id, idempotencyKey != null, authority, fields, key, body),
+                      false);
               // All is in the record now, and the wait may be long.
               target = NO_TARGET;
               inbound.release();
@@ -165,16 +181,40 @@ public final class Exchange {
             });
   }
 
+  private @Nullable String idempotencyKey(Route route) {
+    String key = route.idempotency() == Idempotency.OFF ? null : inbound.idempotencyKey();
+    if (key == null && route.idempotency() == Idempotency.REQUIRED) {
+      throw new RejectedException(
+          Answer.Reason.IDEMPOTENCY_KEY_MISSING,
+          "The route takes requests with an Idempotency-Key only; see"
+              + " draft-ietf-httpapi-idempotency-key-header.");
+    }
+    return key;
+  }
+
+  private RequestId id(Route route, HttpFields fields, @Nullable String idempotencyKey) {
+    if (idempotencyKey == null) {
+      return RequestId.random();
+    }
+    String field = route.caller().header();
+    String caller = field == null ? "" : String.join(",", fields.all(field));
+    return shared.keyedIds.of(caller, route.scope(), idempotencyKey);
+  }
+
   private RequestEnvelope envelope(
-      String authority, HttpFields fields, @Nullable String key, byte[] body) {
-    RequestId id = RequestId.random();
+      RequestId id,
+      boolean keyed,
+      String authority,
+      HttpFields fields,
+      @Nullable String key,
+      byte[] body) {
     Instant now = shared.clock.instant();
     return new RequestEnvelope(
         id,
         shared.replyAddress(id),
         now,
         expires ? now.plus(wait) : null,
-        false,
+        keyed,
         Fingerprint.of(
             inbound.method(),
             target.path(),
@@ -196,10 +236,16 @@ public final class Exchange {
       return Future.failedFuture(new RejectedException(new Answer.Abandoned(null)));
     }
     RequestEnvelope request = stored.request();
-    waiter =
-        new Waiter(
+    Flight flight =
+        new Flight(
             request.id(),
             request.fingerprint(),
+            request.idempotent(),
+            request.acceptedAt(),
+            Partitions.of(request.recordKey(), stored.route().partitions()));
+    waiter =
+        new Waiter(
+            flight,
             shared.nanoTime.getAsLong() + wait.toNanos(),
             shared.waitingOf(stored.route().service()),
             context);
@@ -207,29 +253,81 @@ public final class Exchange {
     return Future.succeededFuture(stored);
   }
 
-  private Future<Stored> append(Stored stored) {
+  /**
+   * Looks for the same request from before, where its client has given it a key. What isn't seen
+   * here, its service recognises: see {@code docs/idempotency.md}.
+   */
+  private Future<Stored> recall(Stored stored) {
+    if (!stored.request().idempotent()) {
+      return Future.succeededFuture(stored);
+    }
     Waiter waiting = Objects.requireNonNull(waiter);
-    Route route = stored.route();
-    shared.log.append(
-        stored.request(), route.topic(), route.partitions(), result -> appended(waiting, result));
+    Flight mine = Objects.requireNonNull(waiting.flight);
+    Flight flight = shared.waiters.join(mine);
+    if (flight != mine) {
+      if (!flight.fingerprint.equals(mine.fingerprint)) {
+        shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.Mismatch(mine.id)));
+        return Future.succeededFuture(stored.known());
+      } else if (stored.route().concurrent() == Concurrent.REJECT) {
+        shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.InProgress(mine.id)));
+        return Future.succeededFuture(stored.known());
+      }
+      waiting.flight = flight;
+      Waiter.Ending failure = flight.failure;
+      if (failure != null) {
+        shared.waiters.end(waiting, failure);
+      }
+    }
+    // Also one that has joined: the reply may have come just before it waited.
+    return settled(shared.replies.recall(mine.id))
+        .map(found -> answered(mine, found) || flight != mine ? stored.known() : stored);
+  }
+
+  /** Ends the waits under the id if there is a reply, also of those who have joined meanwhile. */
+  private boolean answered(Flight flight, ReplyStore.Lookup found) {
+    if (found instanceof ReplyStore.Lookup.Found reply) {
+      shared.waiters.reply(reply.reply(), true);
+      return true;
+    } else if (found instanceof ReplyStore.Lookup.Unreadable) {
+      shared.waiters.unreadable(flight.id);
+      return true;
+    }
+    // Absent, gone, or not to be read now: its service knows whether it is to run.
+    return false;
+  }
+
+  /** At once where it is known, as it mostly is: no turn of the event loop for it. */
+  private <T> Future<T> settled(CompletionStage<T> stage) {
+    CompletableFuture<T> future = stage.toCompletableFuture();
+    return future.isDone() && !future.isCompletedExceptionally()
+        ? Future.succeededFuture(future.join())
+        : Future.fromCompletionStage(stage, context);
+  }
+
+  private Future<Stored> append(Stored stored) {
+    if (!stored.isKnown()) {
+      Flight flight = Objects.requireNonNull(Objects.requireNonNull(waiter).flight);
+      Route route = stored.route();
+      shared.log.append(
+          stored.request(), route.topic(), route.partitions(), result -> appended(flight, result));
+    }
     return Future.succeededFuture(stored);
   }
 
   /** On the producer's thread, or within the call where the producer refused. */
-  private void appended(Waiter waiting, Append result) {
+  private void appended(Flight flight, Append result) {
     if (result instanceof Append.Acknowledged acknowledged) {
-      waiting.offset = acknowledged.offset();
-      // After the write above: either this sees that the client was told "unknown", or that one's
-      // event loop sees the offset; see await.
-      if (waiting.toldUnknown) {
-        shared.latePlaces.put(waiting.id, acknowledged.offset());
-      } else if (shared.nanoTime.getAsLong() - waiting.deadline >= 0) {
-        shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
+      flight.offset = acknowledged.offset();
+      // After the write above: either this sees that a client was told "unknown", or that one's
+      // event loop sees the offset; see late.
+      if (flight.toldUnknown) {
+        shared.latePlaces.put(flight.id, acknowledged.offset());
       }
+      shared.waiters.stored(flight, shared.nanoTime.getAsLong());
     } else if (result instanceof Append.Refused refused) {
       shared.problems.add(refused);
-      shared.waiters.end(
-          waiting,
+      shared.waiters.failed(
+          flight,
           new Waiter.Ending.With(
               new Answer.Rejected(
                   Answer.Reason.UNAVAILABLE,
@@ -238,15 +336,13 @@ public final class Exchange {
                   refused.retryAfter())));
     } else if (result instanceof Append.Unknown unknown) {
       shared.problems.add(unknown);
-      shared.waiters.end(waiting, new Waiter.Ending.TimeIsUp(false));
+      shared.waiters.failed(flight, new Waiter.Ending.TimeIsUp(false));
     }
   }
 
   private Future<Answer> await(Stored stored) {
     // Keep what the late answers need, not the request: its body may be large and the wait long.
-    Instant acceptedAt = stored.request().acceptedAt();
-    Route route = stored.route();
-    int partition = Partitions.of(stored.request().recordKey(), route.partitions());
+    String service = stored.route().service();
     boolean mayExpire = expires;
     boolean mayTimeOut = timesOut;
     Waiter waiting = Objects.requireNonNull(waiter);
@@ -258,27 +354,21 @@ public final class Exchange {
                 return with.answer();
               }
               boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
-              return late(
-                  waiting, acceptedAt, route, partition, mayTimeOut && !early, mayExpire && !early);
+              Flight flight = Objects.requireNonNull(waiting.flight);
+              return late(flight, service, mayTimeOut && !early, mayExpire && !early);
             });
   }
 
   /** No reply came. */
-  private Answer late(
-      Waiter waiting,
-      Instant acceptedAt,
-      Route route,
-      int partition,
-      boolean timedOut,
-      boolean expired) {
-    // Before the read below: see appended.
-    waiting.toldUnknown = waiting.offset == Waiter.NOWHERE;
-    StatusToken place =
-        new StatusToken(
-            waiting.id, acceptedAt, StatusToken.hash(route.service()), partition, waiting.offset);
+  private Answer late(Flight flight, String service, boolean timedOut, boolean expired) {
+    if (flight.offset == Flight.NOWHERE) {
+      flight.toldUnknown = true;
+    }
+    // After the write above: see appended.
+    StatusToken place = flight.place(service);
     String token = shared.signer.write(place);
-    return place.offset() == Waiter.NOWHERE
-        ? new Answer.Unknown(waiting.id, token)
+    return place.offset() == Flight.NOWHERE
+        ? new Answer.Unknown(flight.id, token, flight.keyed)
         : new Answer.Accepted(shared.pending(place, token), timedOut || expired, expired);
   }
 
@@ -300,6 +390,14 @@ public final class Exchange {
     return Future.failedFuture(new RejectedException(reason, detail));
   }
 
-  /** A request with its route, once it is complete. */
-  private record Stored(Route route, RequestEnvelope request) {}
+  /**
+   * A request with its route, once it is complete.
+   *
+   * @param isKnown whether there is nothing to store: it has its answer, or is on its way already
+   */
+  private record Stored(Route route, RequestEnvelope request, boolean isKnown) {
+    Stored known() {
+      return new Stored(route, request, true);
+    }
+  }
 }

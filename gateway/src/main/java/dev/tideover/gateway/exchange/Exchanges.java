@@ -45,6 +45,7 @@ public final class Exchanges implements AutoCloseable {
   final LatePlaces latePlaces = new LatePlaces();
   final AppendProblems problems = new AppendProblems();
   final StatusToken.Signer signer;
+  final KeyedIds keyedIds;
   final Clock clock = Clock.systemUTC();
   final LongSupplier nanoTime = System::nanoTime;
   final ReplyStore replies;
@@ -79,7 +80,8 @@ public final class Exchanges implements AutoCloseable {
       Routes routes,
       Parts parts,
       Waiters waiters,
-      StatusToken.Signer signer) {
+      StatusToken.Signer signer,
+      KeyedIds keyedIds) {
     this.replyTopic = config.replies();
     this.routing = Routing.of(config, routes);
     this.log = parts.log();
@@ -88,6 +90,7 @@ public final class Exchanges implements AutoCloseable {
     this.search = parts.search();
     this.waiters = waiters;
     this.signer = signer;
+    this.keyedIds = keyedIds;
     var unused =
         reaper.scheduleWithFixedDelay(this::reap, REAP_MILLIS, REAP_MILLIS, TimeUnit.MILLISECONDS);
   }
@@ -123,7 +126,7 @@ public final class Exchanges implements AutoCloseable {
   /** How things stand with a request that has no reply. */
   Answer.Pending pending(StatusToken place, String token) {
     GatewayConfig.Service service = routing.service(place.service());
-    boolean stored = place.offset() != Waiter.NOWHERE;
+    boolean stored = place.offset() != Flight.NOWHERE;
     Backlog.Queue queue = null;
     int attempts = 0;
     if (stored && service != null) {
@@ -147,7 +150,7 @@ public final class Exchanges implements AutoCloseable {
   boolean isWaiting(StatusToken place) {
     GatewayConfig.Service service = routing.service(place.service());
     return service != null
-        && place.offset() != Waiter.NOWHERE
+        && place.offset() != Flight.NOWHERE
         && backlog.isWaiting(service.name(), place.partition(), place.offset());
   }
 
@@ -155,7 +158,7 @@ public final class Exchanges implements AutoCloseable {
   boolean isDone(StatusToken place) {
     GatewayConfig.Service service = routing.service(place.service());
     return service != null
-        && place.offset() != Waiter.NOWHERE
+        && place.offset() != Flight.NOWHERE
         && backlog.isDone(service.name(), place.partition(), place.offset());
   }
 
@@ -186,7 +189,7 @@ public final class Exchanges implements AutoCloseable {
 
   /** How many clients wait for a reply. */
   public int waiting() {
-    return waiters.size();
+    return waiting.values().stream().mapToInt(AtomicInteger::get).sum();
   }
 
   boolean isStopping() {

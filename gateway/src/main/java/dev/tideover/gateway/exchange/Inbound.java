@@ -21,6 +21,12 @@ public interface Inbound {
   /** End-to-end fields only; fails with {@link RejectedException} for one that can't be read. */
   HttpFields fields();
 
+  /**
+   * The client's Idempotency-Key, without quotes; null for none. Fails with {@link
+   * RejectedException} for one that can't be read.
+   */
+  @Nullable String idempotencyKey();
+
   /** How long the client wants to wait, from {@code Prefer}; null where it doesn't say. */
   @Nullable Duration preferredWait();
 

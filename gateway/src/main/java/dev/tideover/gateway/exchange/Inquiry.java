@@ -115,8 +115,7 @@ public final class Inquiry {
       return now();
     }
     Waiter waiting =
-        new Waiter(
-            asked.id(), null, shared.nanoTime.getAsLong() + patience.toNanos(), waiting(), context);
+        new Waiter(asked, shared.nanoTime.getAsLong() + patience.toNanos(), waiting(), context);
     waiter = waiting;
     shared.waiters.add(waiting);
     return waiting
@@ -158,7 +157,7 @@ public final class Inquiry {
 
   private Future<Answer> cancel(StatusToken place, Duration patience) {
     GatewayConfig.Service service = service();
-    if (service == null || place.offset() == Waiter.NOWHERE) {
+    if (service == null || place.offset() == Flight.NOWHERE) {
       return Future.succeededFuture(
           missing(
               place,
@@ -203,7 +202,10 @@ public final class Inquiry {
 
   private Future<Answer> found(StatusToken asked, ReplyStore.Lookup found) {
     if (found instanceof ReplyStore.Lookup.Found reply) {
-      return Future.succeededFuture(new Answer.Replied(reply.reply()));
+      return Future.succeededFuture(
+          asked.isAnsweredBy(reply.reply())
+              ? new Answer.Replied(reply.reply(), false)
+              : new Answer.Mismatch(asked.id()));
     } else if (found instanceof ReplyStore.Lookup.Unreadable) {
       return Future.succeededFuture(new Answer.Unreadable(asked.id()));
     } else if (found instanceof ReplyStore.Lookup.Gone) {
@@ -215,7 +217,7 @@ public final class Inquiry {
     }
     boolean mayBeGone = found instanceof ReplyStore.Lookup.NoneLeft;
     StatusToken place = placed(asked);
-    return place.offset() == Waiter.NOWHERE && !isForgotten(place)
+    return place.offset() == Flight.NOWHERE && !isForgotten(place)
         ? search(place, mayBeGone)
         : Future.succeededFuture(unanswered(place, mayBeGone));
   }
@@ -250,7 +252,7 @@ public final class Inquiry {
 
   /** With the place that has become known since the address was given out, if it has. */
   private StatusToken placed(StatusToken asked) {
-    return asked.offset() == Waiter.NOWHERE ? asked.at(shared.latePlaces.get(asked.id())) : asked;
+    return asked.offset() == Flight.NOWHERE ? asked.at(shared.latePlaces.get(asked.id())) : asked;
   }
 
   /** Nobody saw its acknowledgement: is it in the log? */
@@ -299,7 +301,7 @@ public final class Inquiry {
   }
 
   private Answer missing(StatusToken asked, Answer.Reason reason, String detail) {
-    boolean stored = placed(asked).offset() != Waiter.NOWHERE;
+    boolean stored = placed(asked).offset() != Flight.NOWHERE;
     return new Answer.ReplyMissing(asked.id(), reason, detail, stored);
   }
 

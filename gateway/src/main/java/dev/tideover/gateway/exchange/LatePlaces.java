@@ -28,8 +28,8 @@ final class LatePlaces {
     offsets.put(id, offset);
   }
 
-  /** The request's offset; {@link Waiter#NOWHERE} if it isn't known. */
+  /** The request's offset; {@link Flight#NOWHERE} if it isn't known. */
   synchronized long get(RequestId id) {
-    return offsets.getOrDefault(id, Waiter.NOWHERE);
+    return offsets.getOrDefault(id, Flight.NOWHERE);
   }
 }

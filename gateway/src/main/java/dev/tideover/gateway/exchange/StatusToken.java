@@ -1,16 +1,14 @@
 package dev.tideover.gateway.exchange;
 
+import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.zip.CRC32C;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,13 +19,19 @@ import org.jspecify.annotations.Nullable;
  * @param acceptedAt milliseconds
  * @param service a hash of the service's name, {@link #hash}
  * @param partition of the service's request topic
- * @param offset there; {@link Waiter#NOWHERE} for a request that was not acknowledged when this was
+ * @param offset there; {@link Flight#NOWHERE} for a request that was not acknowledged when this was
  *     written
+ * @param fingerprint the first half of the request's, if its id comes from an idempotency key: then
+ *     another request may have been there first; otherwise {@link #ANY}
  */
 public record StatusToken(
-    RequestId id, Instant acceptedAt, int service, int partition, long offset) {
+    RequestId id, Instant acceptedAt, int service, int partition, long offset, long fingerprint) {
 
-  private static final int SIGNED = 16 + Long.BYTES + Integer.BYTES + Short.BYTES + Long.BYTES;
+  /** Instead of a fingerprint: whatever stands under the id is the answer. */
+  static final long ANY = 0;
+
+  private static final int SIGNED =
+      16 + Long.BYTES + Integer.BYTES + Short.BYTES + Long.BYTES + Long.BYTES;
   private static final int SIGNATURE = 16;
   private static final Base64.Encoder ENCODER = Base64.getUrlEncoder().withoutPadding();
   private static final Base64.Decoder DECODER = Base64.getUrlDecoder();
@@ -42,29 +46,24 @@ public record StatusToken(
     return (int) crc.getValue();
   }
 
+  /** Whether a reply answers this request, or another one that had its key before. */
+  boolean isAnsweredBy(ReplyEnvelope reply) {
+    return fingerprint == ANY || fingerprint == reply.fingerprint().high();
+  }
+
   /** The same request, found there since. */
   StatusToken at(long offset) {
-    return new StatusToken(id, acceptedAt, service, partition, offset);
+    return new StatusToken(id, acceptedAt, service, partition, offset, fingerprint);
   }
 
   /** Writes and reads tokens under one secret. Safe for any thread. */
   public static final class Signer {
 
-    /** Keeps a signature for status addresses from being one for anything else. */
-    private static final byte[] PURPOSE = "tideover-status".getBytes(StandardCharsets.US_ASCII);
+    private final Hmac hmac;
 
-    /** Each thread its own, ready: doFinal() leaves it as it was after init(). */
-    private final ThreadLocal<Mac> macs;
-
-    /**
-     * Looks up the platform's HMAC, which the first time in a JVM can take 100 ms and more: so it
-     * is done here, on the thread that starts the gateway, and an event loop only copies what it
-     * found.
-     */
+    /** Tokens under this secret. Takes its time the first time in a JVM; see {@link Hmac}. */
     public Signer(String secret) {
-      SecretKeySpec key = new SecretKeySpec(secret.getBytes(StandardCharsets.UTF_8), "HmacSHA256");
-      Mac pattern = mac(key);
-      macs = ThreadLocal.withInitial(() -> copy(pattern, key));
+      this.hmac = new Hmac(secret, "tideover-status");
     }
 
     String write(StatusToken token) {
@@ -75,7 +74,8 @@ public record StatusToken(
           .putLong(token.acceptedAt.toEpochMilli())
           .putInt(token.service)
           .putShort((short) token.partition)
-          .putLong(token.offset);
+          .putLong(token.offset)
+          .putLong(token.fingerprint);
       bytes.put(signature(bytes.array()), 0, SIGNATURE);
       return ENCODER.encodeToString(bytes.array());
     }
@@ -102,35 +102,12 @@ public record StatusToken(
           acceptedAt,
           buffer.getInt(),
           Short.toUnsignedInt(buffer.getShort()),
+          buffer.getLong(),
           buffer.getLong());
     }
 
     private byte[] signature(byte[] bytes) {
-      Mac mac = macs.get();
-      mac.update(PURPOSE);
-      mac.update(bytes, 0, SIGNED);
-      return mac.doFinal();
-    }
-
-    /** The pattern is used for nothing else, so that threads may copy it at the same time. */
-    private static Mac copy(Mac pattern, SecretKeySpec key) {
-      try {
-        return (Mac) pattern.clone();
-      } catch (CloneNotSupportedException theProviderCanNot) {
-        return mac(key);
-      }
-    }
-
-    private static Mac mac(SecretKeySpec key) {
-      try {
-        Mac mac = Mac.getInstance("HmacSHA256");
-        mac.init(key);
-        // A first use loads what the look-up hasn't.
-        var unused = mac.doFinal();
-        return mac;
-      } catch (GeneralSecurityException impossible) {
-        throw new AssertionError("every Java platform has HmacSHA256", impossible);
-      }
+      return hmac.of(bytes, SIGNED);
     }
   }
 }

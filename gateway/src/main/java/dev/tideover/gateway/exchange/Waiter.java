@@ -1,6 +1,6 @@
 package dev.tideover.gateway.exchange;
 
-import dev.tideover.wire.Fingerprint;
+import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
@@ -14,25 +14,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class Waiter {
 
-  /** Stands for the offset of a request that Kafka has not acknowledged. */
-  static final long NOWHERE = -1;
-
   final RequestId id;
 
-  /** Of the request, where this client has sent it; null where it only asks for the answer. */
-  final @Nullable Fingerprint fingerprint;
+  /** The first half of its request's fingerprint, or {@link StatusToken#ANY}. */
+  final long fingerprint;
 
   /** When the wait is over, in {@code System.nanoTime()}. */
   final long deadline;
 
   /**
-   * The request's offset once Kafka has acknowledged it; from then on it is accepted, whatever
-   * happens.
+   * The request's way through Kafka, where this client has sent it; null where it only asks for the
+   * answer. Written by its event loop, which may find that another one is on its way already.
    */
-  volatile long offset = NOWHERE;
-
-  /** Whether this client is told that its request's outcome is unknown. */
-  volatile boolean toldUnknown;
+  volatile @Nullable Flight flight;
 
   /** Another that waits for the same reply; for {@link Waiters} alone. */
   @Nullable Waiter next;
@@ -42,16 +36,22 @@ final class Waiter {
   private final Promise<Ending> ended = Promise.promise();
 
   /**
-   * A waiter of the current event loop.
+   * A client that has sent a request, on the current event loop.
    *
    * @param waiting counts the waiters of the service
    */
-  Waiter(
-      RequestId id,
-      @Nullable Fingerprint fingerprint,
-      long deadline,
-      AtomicInteger waiting,
-      Context context) {
+  Waiter(Flight flight, long deadline, AtomicInteger waiting, Context context) {
+    this(flight.id, flight.fingerprint.high(), deadline, waiting, context);
+    this.flight = flight;
+  }
+
+  /** A client that asks for the answer at the request's address. */
+  Waiter(StatusToken asked, long deadline, AtomicInteger waiting, Context context) {
+    this(asked.id(), asked.fingerprint(), deadline, waiting, context);
+  }
+
+  private Waiter(
+      RequestId id, long fingerprint, long deadline, AtomicInteger waiting, Context context) {
     this.id = id;
     this.fingerprint = fingerprint;
     this.deadline = deadline;
@@ -67,7 +67,19 @@ final class Waiter {
 
   /** Whether nothing more is to be known when its time is up. */
   boolean isSettled() {
-    return fingerprint == null || offset != NOWHERE;
+    Flight sent = flight;
+    return sent == null || sent.offset != Flight.NOWHERE;
+  }
+
+  /** Whether a reply answers its request. */
+  boolean isAnsweredBy(ReplyEnvelope reply) {
+    return fingerprint == StatusToken.ANY || fingerprint == reply.fingerprint().high();
+  }
+
+  /** Whether no other request can have its id by right. */
+  boolean isAlone() {
+    Flight sent = flight;
+    return sent != null && !sent.keyed;
   }
 
   /** For {@link Waiters} alone, once, after the removal. */

@@ -1,12 +1,14 @@
 package dev.tideover.gateway.exchange;
 
 import dev.tideover.gateway.kafka.ReplyFeed;
+import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
-import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,15 +29,36 @@ public final class Waiters implements ReplyFeed.Listener {
   /** The waiters of an id are a chain; links change only inside {@code compute} of their id. */
   private final ConcurrentHashMap<RequestId, Waiter> waiting = new ConcurrentHashMap<>();
 
-  /** On the feed's thread, as the next. */
+  private final Flights flights = new Flights();
+
+  /** On the feed's thread, as the next ones, or on one of the reply store's. */
   @Override
-  public void onReply(ReplyEnvelope reply, int partition, long offset) {
-    reply(reply);
+  public void onReply(ReplyEnvelope reply, boolean replayed) {
+    reply(reply, replayed);
   }
 
   @Override
-  public void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset) {
+  public void onUnreadable(RequestId id) {
     unreadable(id);
+  }
+
+  @Override
+  public void onOriginalMissing(RequestId id, ReplyStore.Lookup why) {
+    missing(id, why);
+  }
+
+  @Override
+  public boolean awaits(RequestId id) {
+    return waiting.containsKey(id);
+  }
+
+  /**
+   * The request with this idempotency key that is on its way from here already, or this one from
+   * now on. To be called when the client waits under the id.
+   */
+  Flight join(Flight flight) {
+    Flight before = flights.putIfAbsent(flight);
+    return before == null ? flight : before;
   }
 
   void add(Waiter waiter) {
@@ -73,19 +96,27 @@ public final class Waiters implements ReplyFeed.Listener {
     return mine[0];
   }
 
-  /** Whether this reply answers another request than the one that waits under its id. */
+  /**
+   * Whether this reply answers another request than the one that waits under its id, though no
+   * other can have that.
+   */
   @Override
   public boolean contradicts(ReplyEnvelope reply) {
     for (Waiter waiter = waiting.get(reply.id()); waiter != null; waiter = waiter.next) {
-      if (waiter.fingerprint != null && !waiter.fingerprint.equals(reply.fingerprint())) {
+      if (waiter.isAlone() && !waiter.isAnsweredBy(reply)) {
         return true;
       }
     }
     return false;
   }
 
-  /** Ends the waits for this reply. */
-  void reply(ReplyEnvelope reply) {
+  /**
+   * Ends the waits for this reply, and those under its id for another request: that one has used
+   * another's idempotency key.
+   *
+   * @param replayed whether it was there before
+   */
+  void reply(ReplyEnvelope reply, boolean replayed) {
     if (contradicts(reply)) {
       LOG.error(
           "A reply under the id {} answers another request than the one that waits; ignored. "
@@ -93,18 +124,63 @@ public final class Waiters implements ReplyFeed.Listener {
           reply.id());
       return;
     }
-    endAll(reply.id(), new Waiter.Ending.With(new Answer.Replied(reply)));
+    Waiter.Ending mismatch = new Waiter.Ending.With(new Answer.Mismatch(reply.id()));
+    if (reply.outcome() == ReplyOutcome.MISMATCH) {
+      // Says nothing of the request that had the key first.
+      flights.landed(reply.id(), reply.fingerprint());
+      endAll(reply.id(), waiter -> waiter.isAnsweredBy(reply) ? mismatch : null);
+      return;
+    }
+    flights.landed(reply.id());
+    Waiter.Ending replied = new Waiter.Ending.With(new Answer.Replied(reply, replayed));
+    endAll(reply.id(), waiter -> waiter.isAnsweredBy(reply) ? replied : mismatch);
   }
 
   /** Ends the waits under this id with word that its reply can't be read. */
   void unreadable(RequestId id) {
-    endAll(id, new Waiter.Ending.With(new Answer.Unreadable(id)));
+    flights.landed(id);
+    Waiter.Ending unreadable = new Waiter.Ending.With(new Answer.Unreadable(id));
+    endAll(id, waiter -> unreadable);
   }
 
-  private void endAll(RequestId id, Waiter.Ending ending) {
-    // One that joins after the removal finds the reply where it looks next, in the index.
-    for (Waiter waiter = waiting.remove(id); waiter != null; waiter = waiter.next) {
-      waiter.end(ending);
+  /** Ends the waits under this id: it has been handled before, and the reply can't be given. */
+  void missing(RequestId id, ReplyStore.Lookup why) {
+    flights.landed(id);
+    Waiter.Ending missing = new Waiter.Ending.With(Answer.ReplyMissing.of(id, why));
+    endAll(id, waiter -> missing);
+  }
+
+  /** Ends the waits of those who sent this request: it was not stored, or may not be. */
+  void failed(Flight flight, Waiter.Ending ending) {
+    // In this order: who joins it looks at the flight when it is among the waiters.
+    flight.failure = ending;
+    flights.remove(flight);
+    endAll(flight.id, waiter -> waiter.flight == flight ? ending : null);
+  }
+
+  /** Ends the waits of those who sent this request and only wanted to know that it is stored. */
+  void stored(Flight flight, long now) {
+    Waiter.Ending over = new Waiter.Ending.TimeIsUp(false);
+    endAll(
+        flight.id, waiter -> waiter.flight == flight && now - waiter.deadline >= 0 ? over : null);
+  }
+
+  /**
+   * Ends those waits under an id that get an ending.
+   *
+   * @param endings gives null for a wait that goes on
+   */
+  private void endAll(RequestId id, Function<Waiter, Waiter.@Nullable Ending> endings) {
+    // One that comes after this finds the reply where it looks next, in the index. One that is here
+    // isn't missed while others go: who goes keeps its link, and the one before gets it.
+    @Nullable Waiter waiter = waiting.get(id);
+    while (waiter != null) {
+      Waiter next = waiter.next;
+      Waiter.Ending ending = endings.apply(waiter);
+      if (ending != null) {
+        end(waiter, ending);
+      }
+      waiter = next;
     }
   }
 

@@ -91,7 +91,8 @@ final class EventStream {
 
   /** Nothing more will come: the client asks again and is told so with a status of its own. */
   private static boolean isOver(Answer answer) {
-    return answer instanceof Answer.ReplyMissing missing && missing.reason().status() != 503;
+    return answer instanceof Answer.Mismatch
+        || answer instanceof Answer.ReplyMissing missing && missing.reason().status() != 503;
   }
 
   private void open() {

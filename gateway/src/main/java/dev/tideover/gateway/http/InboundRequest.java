@@ -104,6 +104,11 @@ final class InboundRequest implements Inbound {
   }
 
   @Override
+  public @Nullable String idempotencyKey() {
+    return IdempotencyKeys.parse(request.headers().getAll("idempotency-key"));
+  }
+
+  @Override
   public @Nullable Duration preferredWait() {
     return preferences.patience();
   }

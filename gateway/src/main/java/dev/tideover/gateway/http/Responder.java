@@ -35,7 +35,21 @@ final class Responder {
   static Future<Void> write(Answer answer, HttpServerRequest request) {
     HttpServerResponse response = request.response();
     if (answer instanceof Answer.Replied replied) {
+      if (replied.replayed()) {
+        response.putHeader("Idempotency-Replayed", "true");
+      }
       return reply(replied.reply(), request);
+    } else if (answer instanceof Answer.Mismatch mismatch) {
+      return mismatch(request, mismatch.id());
+    } else if (answer instanceof Answer.InProgress inProgress) {
+      return refused(
+          request,
+          inProgress.id(),
+          Answer.Reason.IN_PROGRESS,
+          "It was sent before under the same Idempotency-Key and has no answer yet; this one was"
+              + " not stored. Send it again later to get that answer.",
+          "not-accepted",
+          null);
     } else if (answer instanceof Answer.Unreadable unreadable) {
       return problem(request, unreadable.id(), illegalReply());
     } else if (answer instanceof Answer.Accepted accepted) {
@@ -50,8 +64,12 @@ final class Responder {
               "unknown",
               "The outcome is not known",
               "The request was handed to Kafka and not acknowledged in time: it may run or not. Ask"
-                  + " at Location, or send it again only if doing it twice does no harm.",
-              false,
+                  + " at Location, or send it again"
+                  + (unknown.keyed()
+                      ? " with the same Idempotency-Key: it does not run twice."
+                      : ", which without an Idempotency-Key is right only if doing it twice does no"
+                          + " harm."),
+              unknown.keyed(),
               "unknown"));
     } else if (answer instanceof Answer.Pending pending) {
       return pending(request, pending);
@@ -110,21 +128,22 @@ final class Responder {
                   409,
                   "duplicate",
                   "The request was handled before",
-                  "The service knows its id; the first reply stands.",
+                  "The service knows its id; the first reply stands and can't be found.",
                   false,
                   "completed"));
-      case MISMATCH ->
-          problem(
-              request,
-              reply.id(),
-              new Problem(
-                  422,
-                  "idempotency-mismatch",
-                  "Another request has this idempotency key",
-                  "The key was used for a request that is not the same; this one did not run.",
-                  false,
-                  "not-accepted"));
+      case MISMATCH -> mismatch(request, reply.id());
     };
+  }
+
+  private static Future<Void> mismatch(HttpServerRequest request, RequestId id) {
+    return refused(
+        request,
+        id,
+        Answer.Reason.IDEMPOTENCY_MISMATCH,
+        "The key was used before for a request that is not the same; this one does not run. Method,"
+            + " path, query, Content-Type, ordering key and body have to be alike.",
+        "not-accepted",
+        null);
   }
 
   private static Future<Void> completed(ReplyEnvelope reply, HttpServerRequest request) {
@@ -258,7 +277,7 @@ final class Responder {
       String detail,
       String outcome,
       @Nullable Duration retryAfter) {
-    if (reason.status() == 503) {
+    if (reason.status() == 503 || reason == Answer.Reason.IN_PROGRESS) {
       long seconds = spread(retryAfter == null ? USUAL_RETRY : retryAfter);
       request.response().putHeader("Retry-After", Long.toString(seconds));
     }

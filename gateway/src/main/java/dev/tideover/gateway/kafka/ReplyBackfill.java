@@ -227,7 +227,9 @@ final class ReplyBackfill implements AutoCloseable {
           long writtenAt = ReplyFeed.writtenAt(record);
           newest = Math.max(newest, writtenAt);
           bytes += HEADER_BYTES + Math.max(0, record.serializedValueSize());
-          if (id != null && !index.putOlder(id, record.partition(), record.offset(), writtenAt)) {
+          if (id != null
+              && !ReplySearch.isMismatch(record)
+              && !index.putOlder(id, record.partition(), record.offset(), writtenAt)) {
             return false;
           }
           filled++;

@@ -1,8 +1,10 @@
 package dev.tideover.gateway.kafka;
 
 import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.gateway.kafka.ReplyIndex.Place;
 import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
 import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
@@ -30,8 +32,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Follows all partitions of the cell's reply topic from their end on, puts each reply into the
- * index and then tells the listener. Owns the consumer and its thread; all else is for any thread.
+ * Follows all partitions of the cell's reply topic from their end on, puts the place of each reply
+ * into the index and then tells the listener. Owns the consumer and its thread; all else is for any
+ * thread.
  *
  * <p>It assigns the partitions itself: without a group no rebalance can take a partition, and with
  * it a client's reply, to another gateway. It stands at the end before it is ready, and the gateway
@@ -39,14 +42,31 @@ import org.slf4j.LoggerFactory;
  */
 public final class ReplyFeed implements AutoCloseable {
 
-  /** Whom it tells, on its own thread, which must not be made to wait. */
+  /**
+   * Who is told, on the feed's thread or another of the {@link ReplyStore}'s, none of which must be
+   * made to wait.
+   */
   public interface Listener {
 
-    /** A reply, and where it stands. */
-    void onReply(ReplyEnvelope reply, int partition, long offset);
+    /**
+     * A reply; never a {@code duplicate}.
+     *
+     * @param replayed whether it is the first reply again, as the answer to a resend
+     */
+    void onReply(ReplyEnvelope reply, boolean replayed);
 
-    /** A record under this id that can't be read as a reply. */
-    void onUnreadable(RequestId id, WireFormatException problem, int partition, long offset);
+    /** The record under this id can't be read as a reply. */
+    void onUnreadable(RequestId id);
+
+    /**
+     * The service has recognised a resend, and the first reply can't be given.
+     *
+     * @param why Gone or NotNow
+     */
+    void onOriginalMissing(RequestId id, ReplyStore.Lookup why);
+
+    /** Whether anybody waits for the reply; only then is the first one read for a resend. */
+    boolean awaits(RequestId id);
 
     /**
      * Whether the reply is known to answer another request than the one that has its id; such a one
@@ -57,6 +77,12 @@ public final class ReplyFeed implements AutoCloseable {
     }
   }
 
+  /** Who looks for the first reply of a request that was sent again. */
+  interface Resends {
+    /** To be done without waiting; the place is the duplicate's own. */
+    void recognised(ReplyEnvelope duplicate, Place place);
+  }
+
   private static final Logger LOG = LoggerFactory.getLogger(ReplyFeed.class);
   private static final Duration POLL = Duration.ofMillis(500);
   private static final Duration RANGE_LIMIT = Duration.ofSeconds(5);
@@ -65,6 +91,7 @@ public final class ReplyFeed implements AutoCloseable {
   private final List<TopicPartition> partitions;
   private final ReplyIndex index;
   private final Listener listener;
+  private final Resends resends;
   private final Levels positions;
   private final AtomicLong missed = new AtomicLong();
   private final CompletableFuture<long[]> ready = new CompletableFuture<>();
@@ -76,10 +103,12 @@ public final class ReplyFeed implements AutoCloseable {
       GatewayConfig.Replies replies,
       ReplyIndex index,
       Listener listener,
+      Resends resends,
       Executor executor) {
     this.consumer = consumer;
     this.index = index;
     this.listener = listener;
+    this.resends = resends;
     this.positions = new Levels(replies.partitions(), -1, executor);
     this.partitions =
         IntStream.range(0, replies.partitions())
@@ -90,6 +119,7 @@ public final class ReplyFeed implements AutoCloseable {
   /**
    * Starts following; {@link #ready} tells when it stands at the end.
    *
+   * @param resends is told of the duplicates that somebody waits for
    * @param executor tells those who wait for {@link #passed}
    */
   static ReplyFeed start(
@@ -97,8 +127,9 @@ public final class ReplyFeed implements AutoCloseable {
       GatewayConfig.Replies replies,
       ReplyIndex index,
       Listener listener,
+      Resends resends,
       Executor executor) {
-    ReplyFeed feed = new ReplyFeed(consumer, replies, index, listener, executor);
+    ReplyFeed feed = new ReplyFeed(consumer, replies, index, listener, resends, executor);
     feed.thread.start();
     return feed;
   }
@@ -228,11 +259,7 @@ public final class ReplyFeed implements AutoCloseable {
   /** No reply may end the feed, whatever is in it. */
   private void deliver(ConsumerRecord<byte[], byte[]> record) {
     try {
-      ReplyEnvelope reply = ReplyCodec.decode(record);
-      if (!listener.contradicts(reply)) {
-        remember(reply.id(), record);
-      }
-      listener.onReply(reply, record.partition(), record.offset());
+      deliver(ReplyCodec.decode(record), record);
     } catch (WireFormatException e) {
       RequestId id = ReplyCodec.idOf(record);
       LOG.warn(
@@ -243,7 +270,7 @@ public final class ReplyFeed implements AutoCloseable {
           e.getMessage());
       if (id != null) {
         remember(id, record);
-        listener.onUnreadable(id, e, record.partition(), record.offset());
+        listener.onUnreadable(id);
       }
     } catch (RuntimeException e) {
       LOG.error(
@@ -252,6 +279,18 @@ public final class ReplyFeed implements AutoCloseable {
           record.partition(),
           record.offset(),
           e);
+    }
+  }
+
+  private void deliver(ReplyEnvelope reply, ConsumerRecord<byte[], byte[]> record) {
+    // A refusal says nothing of the request that has the id.
+    if (reply.outcome() != ReplyOutcome.MISMATCH && !listener.contradicts(reply)) {
+      remember(reply.id(), record);
+    }
+    if (reply.outcome() != ReplyOutcome.DUPLICATE) {
+      listener.onReply(reply, false);
+    } else if (listener.awaits(reply.id())) {
+      resends.recognised(reply, new Place(record.partition(), record.offset()));
     }
   }
 

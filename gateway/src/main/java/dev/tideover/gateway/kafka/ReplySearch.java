@@ -1,10 +1,15 @@
 package dev.tideover.gateway.kafka;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.tideover.gateway.kafka.ReplyIndex.Place;
 import dev.tideover.wire.ReplyCodec;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
+import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -21,6 +26,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +48,8 @@ final class ReplySearch implements AutoCloseable {
   /** How much of the partition is fetched at once. */
   static final int FETCH_BYTES = 1 << 20;
 
+  private static final byte[] DUPLICATE = ReplyOutcome.DUPLICATE.text().getBytes(UTF_8);
+  private static final byte[] MISMATCH = ReplyOutcome.MISMATCH.text().getBytes(UTF_8);
   private static final int MAX_WAITING = 1_000;
   private static final Duration TURN = Duration.ofMillis(100);
   private static final String OVER = "nothing is searched any more: the gateway is stopping";
@@ -51,6 +59,7 @@ final class ReplySearch implements AutoCloseable {
       RequestId id,
       long since,
       long end,
+      boolean original,
       long deadline,
       CompletableFuture<Result> result) {
 
@@ -84,18 +93,29 @@ final class ReplySearch implements AutoCloseable {
 
   /**
    * Looks for the first reply of an id among those that were written since a time, in epoch
-   * milliseconds, and stand before an offset.
+   * milliseconds, and stand before an offset. It may be a {@code duplicate}.
    *
    * @return fails with a {@link KafkaUnavailableException} if the stretch can't be read to its end
    *     within the limit, or if 1,000 others wait already
    */
   CompletableFuture<Result> find(int partition, RequestId id, long since, long end) {
+    return find(partition, id, since, end, false);
+  }
+
+  /** The same for the first that is no {@code duplicate}, of any time. */
+  CompletableFuture<Result> findOriginal(int partition, RequestId id, long end) {
+    return find(partition, id, 0, end, true);
+  }
+
+  private CompletableFuture<Result> find(
+      int partition, RequestId id, long since, long end, boolean original) {
     Search search =
         new Search(
             new TopicPartition(topic, partition),
             id,
             since,
             end,
+            original,
             System.nanoTime() + limit.toNanos(),
             new CompletableFuture<>());
     if (closing || !queue.offer(search)) {
@@ -176,7 +196,7 @@ final class ReplySearch implements AutoCloseable {
       for (ConsumerRecord<byte[], byte[]> record : records) {
         oldest = Math.min(oldest, record.timestamp());
         RequestId id = ReplyCodec.idOf(record);
-        if (id != null && ids.contains(id)) {
+        if (id != null && ids.contains(id) && !isMismatch(record)) {
           finish(batch, id, record);
         }
       }
@@ -191,9 +211,13 @@ final class ReplySearch implements AutoCloseable {
   /** Ends the searches for this record's id. */
   private static void finish(
       List<Search> batch, RequestId id, ConsumerRecord<byte[], byte[]> record) {
+    boolean duplicate = hasOutcome(record, DUPLICATE);
     batch.removeIf(
         search -> {
-          boolean found = search.id().equals(id) && record.offset() < search.end();
+          boolean found =
+              search.id().equals(id)
+                  && record.offset() < search.end()
+                  && !(search.original() && duplicate);
           if (found) {
             search
                 .result()
@@ -213,6 +237,19 @@ final class ReplySearch implements AutoCloseable {
           }
           return over;
         });
+  }
+
+  /**
+   * Whether it refuses a request that came under another one's id, and so is no reply to that.
+   * Cheaper than reading the whole record.
+   */
+  static boolean isMismatch(ConsumerRecord<byte[], byte[]> record) {
+    return hasOutcome(record, MISMATCH);
+  }
+
+  private static boolean hasOutcome(ConsumerRecord<byte[], byte[]> record, byte[] outcome) {
+    Header header = record.headers().lastHeader(WireHeaders.OUTCOME);
+    return header != null && Arrays.equals(header.value(), outcome);
   }
 
   private static void dropLate(List<Search> batch) {

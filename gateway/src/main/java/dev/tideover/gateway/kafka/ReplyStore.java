@@ -2,24 +2,23 @@ package dev.tideover.gateway.kafka;
 
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ReplyIndex.Place;
-import dev.tideover.wire.Partitions;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestId;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * All replies of the cell: tells of each as it comes, and says of any request, whichever gateway
@@ -34,9 +33,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ReplyStore implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(ReplyStore.class);
+
   /** What is known of a request's reply. */
   public sealed interface Lookup {
-    /** The first reply that was written to it. */
+    /** The first reply that was written to it; never a duplicate, which only names that one. */
     record Found(ReplyEnvelope reply, int partition, long offset) implements Lookup {}
 
     /** There is a record in its place and it can't be read as a reply. */
@@ -66,9 +67,8 @@ public final class ReplyStore implements AutoCloseable {
   static final Duration CLOCK_SKEW = Duration.ofMinutes(1);
 
   private static final Duration ENDS_LIMIT = Duration.ofSeconds(2);
-  private static final Duration FILL_LIMIT = Duration.ofSeconds(2);
   private static final Duration SEARCH_LIMIT = Duration.ofSeconds(3);
-  private static final int MAX_WAITING = 20_000;
+  private static final int MAX_FOLLOWED = 10_000;
   private static final int READ_FETCH_BYTES = 64 << 10;
 
   /**
@@ -78,16 +78,7 @@ public final class ReplyStore implements AutoCloseable {
   private static final Duration READ_FETCH_WAIT = Duration.ofMillis(1);
 
   private static final Duration FEED_FETCH_WAIT = Duration.ofMillis(500);
-  private static final String STOPPING = "the gateway is stopping";
-  private static final Lookup ABSENT = new Lookup.Absent();
-  private static final Lookup GONE = new Lookup.Gone();
-  private static final Lookup NONE_LEFT = new Lookup.NoneLeft();
 
-  /** Who asks, and from when on there may be a reply. */
-  private record Question(RequestId id, int partition, Instant acceptedAt, long since) {}
-
-  private final GatewayConfig.Replies replies;
-  private final ReplyIndex index;
   private final ScheduledExecutorService executor = executor();
   private final Admin admin;
   private final ReplyFeed feed;
@@ -96,11 +87,14 @@ public final class ReplyStore implements AutoCloseable {
   private final ReplySearch search;
   private final CompletableFuture<@Nullable Void> ready;
   private final CompletableFuture<ReplyBackfill> backfill;
-  private final AtomicInteger waiting = new AtomicInteger();
+  private final ReplyFinder finder;
+
+  /** The requests whose first reply is being read for those who wait. */
+  private final Set<RequestId> followed = ConcurrentHashMap.newKeySet();
 
   private ReplyStore(GatewayConfig config, ReplyFeed.Listener listener) {
-    this.replies = config.replies();
-    this.index = new ReplyIndex(replies.index(), replies.partitions());
+    GatewayConfig.Replies replies = config.replies();
+    ReplyIndex index = new ReplyIndex(replies.index(), replies.partitions());
     this.admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)));
     this.reader =
         new ReplyCache(
@@ -112,12 +106,16 @@ public final class ReplyStore implements AutoCloseable {
             () -> consumer(config, "search", ReplySearch.FETCH_BYTES, READ_FETCH_WAIT),
             replies.topic(),
             SEARCH_LIMIT);
+    CompletableFuture<ReplyFinder> made = new CompletableFuture<>();
     this.feed =
         ReplyFeed.start(
             consumer(config, "replies", KafkaSettings.MAX_REPLY_BYTES, FEED_FETCH_WAIT),
             replies,
             index,
             listener,
+            (duplicate, place) -> {
+              var unused = made.thenAccept(its -> recognised(its, duplicate, place, listener));
+            },
             executor);
     this.ends =
         new ReplyEnds(
@@ -135,6 +133,8 @@ public final class ReplyStore implements AutoCloseable {
                         executor),
                 executor);
     this.ready = backfill.thenApply(started -> null);
+    this.finder = new ReplyFinder(replies, index, feed, ends, reader, search, backfill);
+    made.complete(finder);
   }
 
   /**
@@ -145,6 +145,46 @@ public final class ReplyStore implements AutoCloseable {
    */
   public static ReplyStore start(GatewayConfig config, ReplyFeed.Listener listener) {
     return new ReplyStore(config, listener);
+  }
+
+  /**
+   * Somebody waits for the answer to a resend: the first reply is read, once at a time for an id,
+   * however many duplicates come. On the feed's thread.
+   */
+  private void recognised(
+      ReplyFinder its, ReplyEnvelope duplicate, Place place, ReplyFeed.Listener listener) {
+    RequestId id = duplicate.id();
+    if (followed.size() >= MAX_FOLLOWED) {
+      listener.onOriginalMissing(
+          id, new Lookup.NotNow(MAX_FOLLOWED + " others are read at this moment"));
+      return;
+    }
+    if (!followed.add(id)) {
+      return;
+    }
+    var unused =
+        its.original(duplicate, place)
+            .thenAccept(
+                original -> {
+                  // Before they are told: who waited when a duplicate was passed over is told here.
+                  followed.remove(id);
+                  tell(id, original, listener);
+                })
+            .exceptionally(
+                failure -> {
+                  LOG.error("BUG: the first reply of {} could not be delivered", id, failure);
+                  return null;
+                });
+  }
+
+  private static void tell(RequestId id, Lookup original, ReplyFeed.Listener listener) {
+    if (original instanceof Lookup.Found found) {
+      listener.onReply(found.reply(), true);
+    } else if (original instanceof Lookup.Unreadable) {
+      listener.onUnreadable(id);
+    } else {
+      listener.onOriginalMissing(id, original);
+    }
   }
 
   private static Consumer<byte[], byte[]> consumer(
@@ -186,174 +226,26 @@ public final class ReplyStore implements AutoCloseable {
   }
 
   /**
-   * What the reply of a request is. Ends within 2 s unless a part of the reply topic must be
-   * searched, which happens for older requests soon after a start and where the index is too small;
-   * then within 9 s. Never blocks, never fails.
+   * What the reply of a request is. Ends within 2 s, or 4 s where a resend has the answer, unless a
+   * part of the reply topic must be searched: for older requests soon after a start and where the
+   * index is too small, then within 9 s, and once more where a service has recognised a resend and
+   * doesn't know where the first reply stands, then within 16 s. Never blocks, never fails.
    *
    * @param acceptedAt by the clock of the gateway that accepted it
    */
   public CompletionStage<Lookup> find(RequestId id, Instant acceptedAt) {
-    if (!ready.isDone() || ready.isCompletedExceptionally()) {
-      return CompletableFuture.completedFuture(
-          new Lookup.NotNow("this gateway does not follow the replies yet"));
-    }
-    if (waiting.incrementAndGet() > MAX_WAITING) {
-      waiting.decrementAndGet();
-      return CompletableFuture.completedFuture(
-          new Lookup.NotNow(MAX_WAITING + " others ask at this moment"));
-    }
-    Question question =
-        new Question(
-            id,
-            Partitions.of(id.toString(), replies.partitions()),
-            acceptedAt,
-            acceptedAt.minus(CLOCK_SKEW).toEpochMilli());
-    CompletableFuture<Lookup> answer;
-    try {
-      answer = find(question);
-    } catch (RejectedExecutionException e) {
-      answer = CompletableFuture.failedFuture(new KafkaUnavailableException(STOPPING, e));
-    }
-    return answer
-        .exceptionally(failure -> new Lookup.NotNow(reason(failure)))
-        .whenComplete((unused, failure) -> waiting.decrementAndGet());
-  }
-
-  private static String reason(Throwable failure) {
-    Throwable cause = failure;
-    while (cause instanceof CompletionException && cause.getCause() != null) {
-      cause = cause.getCause();
-    }
-    return cause instanceof TimeoutException
-        ? "the reply is there and could not be read in time"
-        : String.valueOf(cause.getMessage());
-  }
-
-  private CompletableFuture<Lookup> find(Question question) {
-    ReplyIndex.View known = index.view(question.id(), question.partition());
-    // What came since this gateway's start may be a second reply. The first one stands, so it waits
-    // for the index to be filled back to the acceptance, as for one that isn't there.
-    boolean first = question.since() > known.completeSince() || isFilled();
-    if (known.place() != null && first) {
-      return read(question, known.place());
-    }
-    return ends.caughtUp(question.partition())
-        .thenCompose(caughtUp -> caughtUp ? atTheEnd(question) : tooSlow());
-  }
-
-  private static CompletableFuture<Lookup> tooSlow() {
-    return CompletableFuture.completedFuture(
-        new Lookup.NotNow("Kafka did not say in time how far the replies go"));
-  }
-
-  /** The index has all that there was at the question, back to its horizon. */
-  private CompletableFuture<Lookup> atTheEnd(Question question) {
-    ReplyIndex.View view = index.view(question.id(), question.partition());
-    if (question.since() > view.completeSince()) {
-      return decided(question, view);
-    }
-    return backfill
-        .join()
-        .filledBackTo(question.partition(), question.since() - 1, FILL_LIMIT)
-        .thenCompose(unused -> filled(question));
-  }
-
-  private CompletableFuture<Lookup> filled(Question question) {
-    ReplyIndex.View view = index.view(question.id(), question.partition());
-    if (view.place() != null || question.since() > view.completeSince()) {
-      return decided(question, view);
-    }
-    long end = Math.min(view.completeFrom(), feed.position(question.partition()));
-    return search(question, end, null);
-  }
-
-  private CompletableFuture<Lookup> decided(Question question, ReplyIndex.View view) {
-    return view.place() == null
-        ? CompletableFuture.completedFuture(ABSENT)
-        : read(question, view.place());
-  }
-
-  private CompletableFuture<Lookup> search(Question question, long end, @Nullable Place wrong) {
-    return search
-        .find(question.partition(), question.id(), question.since(), end)
-        .thenCompose(
-            result -> {
-              Place place = result.place();
-              if (place == null) {
-                boolean never = result.wholeIsThere() || isYoung(question);
-                return CompletableFuture.completedFuture(never ? ABSENT : NONE_LEFT);
-              }
-              if (wrong != null) {
-                index.correct(question.id(), wrong, place);
-              }
-              return reader.read(place).thenApply(found -> answer(question, place, found));
-            });
-  }
-
-  /** Whether its reply can't have been deleted for its age. */
-  private boolean isYoung(Question question) {
-    return question.acceptedAt().plus(replies.retention()).isAfter(Instant.now());
-  }
-
-  private CompletableFuture<Lookup> read(Question question, Place place) {
-    return reader
-        .read(place)
-        .thenCompose(
-            found ->
-                isAnothers(question, found) || found instanceof ReplyReader.Found.Gone
-                    ? elsewhere(question, place, found)
-                    : CompletableFuture.completedFuture(answer(question, place, found)));
+    return finder.find(id, acceptedAt);
   }
 
   /**
-   * What the index says is not so any more: the reply was deleted, and its id perhaps used again,
-   * or the topic was made anew. Where there is no other the reply was there and is gone; that two
-   * ids are alike in the index and the second has no reply yet is less likely than all else.
+   * What the index knows of a request's reply now, without asking Kafka how far the replies go:
+   * Found, Unreadable, Absent, Gone or NotNow. Only Found and Unreadable decide anything; the rest
+   * says no more than that this gateway can't tell: the reply may not have come here yet, may be
+   * older than the index, or the index's knowledge may be out of date. Done at once unless a record
+   * has to be read, then within 4 s. Never blocks, never fails.
    */
-  private CompletableFuture<Lookup> elsewhere(
-      Question question, Place place, ReplyReader.Found found) {
-    if (found instanceof ReplyReader.Found.Gone && !isYoung(question)) {
-      return CompletableFuture.completedFuture(GONE);
-    }
-    return ends.caughtUp(question.partition())
-        .thenCompose(
-            caughtUp ->
-                caughtUp ? search(question, feed.position(question.partition()), place) : tooSlow())
-        .thenApply(
-            searched ->
-                searched instanceof Lookup.Absent || searched instanceof Lookup.NoneLeft
-                    ? GONE
-                    : searched);
-  }
-
-  private static boolean isAnothers(Question question, ReplyReader.Found found) {
-    if (found instanceof ReplyReader.Found.Reply reply) {
-      return !reply.reply().id().equals(question.id());
-    }
-    return found instanceof ReplyReader.Found.Unreadable unreadable
-        && !question.id().equals(unreadable.id());
-  }
-
-  private static Lookup answer(Question question, Place place, ReplyReader.Found found) {
-    if (found instanceof ReplyReader.Found.Gone || isAnothers(question, found)) {
-      return GONE;
-    }
-    return found instanceof ReplyReader.Found.Reply reply
-        ? new Lookup.Found(reply.reply(), place.partition(), place.offset())
-        : new Lookup.Unreadable(place.partition(), place.offset());
-  }
-
-  /**
-   * The reply at a place that another reply names as the original: Found, Unreadable, Gone or
-   * NotNow. Ends within 2 s.
-   */
-  public CompletionStage<Lookup> read(RequestId id, int partition, long offset) {
-    Question question = new Question(id, partition, Instant.EPOCH, 0);
-    Place place = new Place(partition, offset);
-    return reader
-        .read(place)
-        .thenApply(found -> answer(question, place, found))
-        .exceptionally(failure -> new Lookup.NotNow(reason(failure)));
+  public CompletionStage<Lookup> recall(RequestId id) {
+    return finder.recall(id);
   }
 
   /** How often Kafka was asked for a reply. */
@@ -364,12 +256,6 @@ public final class ReplyStore implements AutoCloseable {
   /** How often Kafka was asked how far the replies go. */
   long endRequests() {
     return ends.requests();
-  }
-
-  private boolean isFilled() {
-    return backfill.isDone()
-        && !backfill.isCompletedExceptionally()
-        && backfill.join().ended().isDone();
   }
 
   /** Done when there is nothing left to fill the index with. */

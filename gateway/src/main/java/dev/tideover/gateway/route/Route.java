@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param path the pattern
  * @param methods empty for all
  * @param waitingLimit how many clients of the service may wait at once
+ * @param scope within which an idempotency key means one request: the service and the pattern
  */
 public record Route(
     String service,
@@ -29,7 +30,11 @@ public record Route(
     GatewayConfig.Late late,
     boolean lateIsSet,
     long maxBody,
-    int waitingLimit) {
+    int waitingLimit,
+    GatewayConfig.Idempotency idempotency,
+    GatewayConfig.Concurrent concurrent,
+    GatewayConfig.Caller caller,
+    String scope) {
 
   /** Longer than any honest one; it bounds what a client can put into the record's key. */
   public static final int MAX_KEY_LENGTH = 256;

@@ -57,7 +57,11 @@ public final class Routes {
                   route.late(),
                   route.lateIsSet(),
                   route.maxBody(),
-                  service.limits().waiting()));
+                  service.limits().waiting(),
+                  route.idempotency(),
+                  route.concurrent(),
+                  route.caller(),
+                  service.name() + "/" + pattern));
         } catch (IllegalArgumentException e) {
           problems.add(route.where() + ".path: found \"" + route.path() + "\": " + e.getMessage());
         }

@@ -2,6 +2,7 @@ package dev.tideover.gateway.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -91,6 +92,17 @@ class ConfigChangeTest {
         .hasToString(
             "services added: parts; services removed: stock; services changed: orders;"
                 + " shutdown changed");
+  }
+
+  @Test
+  void howARouteTreatsKeysCanChange() {
+    for (String keys : List.of("idempotency: required", "concurrent: reject", "caller: none")) {
+      ConfigChange change = change(BEFORE.replace("wait: 30s", "wait: 30s, " + keys));
+
+      assertThat(change.refused()).isEmpty();
+      assertThat(change.changed()).as(keys).containsExactly("orders");
+      assertThat(change.toEnsure()).isEmpty();
+    }
   }
 
   @Test

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import dev.tideover.gateway.config.GatewayConfig.Caller;
+import dev.tideover.gateway.config.GatewayConfig.Concurrent;
 import dev.tideover.gateway.config.GatewayConfig.Idempotency;
 import dev.tideover.gateway.config.GatewayConfig.Late;
 import dev.tideover.gateway.config.GatewayConfig.OrderingKey;
@@ -43,6 +45,8 @@ class ConfigFileTest {
               wait: 30s
               late: accepted
               idempotency: optional
+              concurrent: join
+              caller: header authorization
               max-body: 1MiB
           topic:  { partitions: 12, replication: 1, min-insync: 1, retention: 7d }
           limits: { waiting: 20000, backlog-age: 80% }
@@ -84,6 +88,8 @@ class ConfigFileTest {
     assertThat(route.patience()).hasSeconds(30);
     assertThat(route.late()).isEqualTo(Late.ACCEPTED);
     assertThat(route.idempotency()).isEqualTo(Idempotency.OPTIONAL);
+    assertThat(route.concurrent()).isEqualTo(Concurrent.JOIN);
+    assertThat(route.caller()).isEqualTo(new Caller("authorization"));
     assertThat(route.maxBody()).isEqualTo(1 << 20);
   }
 
@@ -105,6 +111,9 @@ class ConfigFileTest {
     assertThat(route.patience()).hasSeconds(30);
     assertThat(route.late()).isEqualTo(Late.ACCEPTED);
     assertThat(route.lateIsSet()).isFalse();
+    assertThat(route.idempotency()).isEqualTo(Idempotency.OPTIONAL);
+    assertThat(route.concurrent()).isEqualTo(Concurrent.JOIN);
+    assertThat(route.caller()).isEqualTo(new Caller("authorization"));
     assertThat(route.maxBody()).isEqualTo(1 << 20);
   }
 
@@ -197,7 +206,14 @@ class ConfigFileTest {
         "path: /x, late: never | late | found \"never\", expected one of accepted, timeout",
         "path: /x, late: Accepted | late | found \"Accepted\"",
         "path: /x, idempotency: maybe | idempotency | found \"maybe\", expected one of optional",
-        "path: /x, idempotency: required | idempotency | not supported by this version",
+        "path: /x, idempotency: required | idempotency | found \"required\", but there is no secret",
+        "path: /x, concurrent: wait | concurrent | found \"wait\", expected one of join, reject",
+        "path: /x, caller: ip | caller | found \"ip\", expected \"header NAME\" or \"none\"",
+        "path: /x, caller: header a b | caller | found \"header a b\"",
+        "path: /x, caller: header | caller | found \"header\"",
+        "path: /x, caller: path 1 | caller | found \"path 1\"",
+        "path: /x, caller: header Proxy-Authorization | caller | belongs to a connection",
+        "path: /x, caller: header host | caller | belongs to a connection",
         "path: /x, max-body: 1MB | max-body | found \"1MB\", expected a size such as",
         "path: /x, max-body: 1024 | max-body | found \"1024\"",
         "path: /x, max-body: 65MiB | max-body | expected at most 64MiB",
@@ -243,6 +259,28 @@ class ConfigFileTest {
     assertThat(problemsOf(text))
         .anySatisfy(
             problem -> assertThat(problem).startsWith("services.app." + key + ": ").contains(says));
+  }
+
+  @Test
+  void aRouteMayRequireKeysWhereThereIsASecretForThem() {
+    GatewayConfig config =
+        parse(
+            """
+            secret: 0123456789abcdef
+            services:
+              a:
+                routes:
+                  - { path: /x, idempotency: required, concurrent: reject, caller: header X-Tenant }
+                  - { path: /y, idempotency: off, caller: none }
+            """);
+
+    GatewayConfig.Route first = config.services().get("a").routes().get(0);
+    assertThat(first.idempotency()).isEqualTo(Idempotency.REQUIRED);
+    assertThat(first.concurrent()).isEqualTo(Concurrent.REJECT);
+    assertThat(first.caller()).isEqualTo(new Caller("x-tenant"));
+    GatewayConfig.Route second = config.services().get("a").routes().get(1);
+    assertThat(second.idempotency()).isEqualTo(Idempotency.OFF);
+    assertThat(second.caller()).isEqualTo(Caller.NONE);
   }
 
   @Test

@@ -43,11 +43,17 @@ class CancelIT {
                 Routes.of(config),
                 new Exchanges.Parts(log, replies, backlog, search),
                 waiters,
-                signer)) {
+                signer,
+                new KeyedIds("the secret of this test"))) {
       replies.ready().toCompletableFuture().get(20, TimeUnit.SECONDS);
       StatusToken waits =
           new StatusToken(
-              RequestId.random(), Instant.now(), StatusToken.hash(service), 0, /* offset= */ 0);
+              RequestId.random(),
+              Instant.now(),
+              StatusToken.hash(service),
+              0,
+              /* offset= */ 0,
+              StatusToken.ANY);
       Inquiry inquiry = exchanges.ask(signer.write(waits), vertx.getOrCreateContext());
       // Once before, so that only the cancellation takes its time below.
       assertThat(get(inquiry.now(), 20)).isInstanceOf(Answer.Pending.class);

@@ -118,7 +118,7 @@ class InquiryIT {
     RequestId id = RequestId.random();
     stored(id, 0);
 
-    HttpResponse<String> answer = awaitAnswer(token(id, service, 0, Waiter.NOWHERE), 202);
+    HttpResponse<String> answer = awaitAnswer(token(id, service, 0, Flight.NOWHERE), 202);
 
     assertThat(answer.body()).contains("\"state\":\"pending\"");
     assertThat(outcome(answer)).isEqualTo("accepted");
@@ -137,7 +137,8 @@ class InquiryIT {
   private static String token(RequestId id, String name, int partition, long offset) {
     assertThat(Partitions.of(id.toString(), 1)).isZero();
     return new StatusToken.Signer(SECRET)
-        .write(new StatusToken(id, OLD, StatusToken.hash(name), partition, offset));
+        .write(
+            new StatusToken(id, OLD, StatusToken.hash(name), partition, offset, StatusToken.ANY));
   }
 
   /** Where the service stands is looked at each second; before that nothing is claimed. */

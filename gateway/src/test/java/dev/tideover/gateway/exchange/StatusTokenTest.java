@@ -22,7 +22,8 @@ class StatusTokenTest {
             Instant.ofEpochMilli(1_795_000_000_123L),
             StatusToken.hash("orders"),
             999,
-            1L << 47);
+            1L << 47,
+            -5);
 
     String text = SIGNER.write(token);
 
@@ -32,7 +33,8 @@ class StatusTokenTest {
 
   @Test
   void anotherGatewayWithTheSameSecretReadsIt() {
-    StatusToken token = new StatusToken(RequestId.random(), Instant.EPOCH, -1, 0, Waiter.NOWHERE);
+    StatusToken token =
+        new StatusToken(RequestId.random(), Instant.EPOCH, -1, 0, Flight.NOWHERE, 1);
 
     assertThat(new StatusToken.Signer("a secret of the cell").read(SIGNER.write(token)))
         .isEqualTo(token);
@@ -40,13 +42,13 @@ class StatusTokenTest {
 
   @Test
   void refusesWhatAnotherSecretSigned() {
-    StatusToken token = new StatusToken(RequestId.random(), Instant.now(), 1, 0, 0);
+    StatusToken token = new StatusToken(RequestId.random(), Instant.now(), 1, 0, 0, 0);
 
     assertThat(SIGNER.read(new StatusToken.Signer("another secret").write(token))).isNull();
   }
 
   @Property(tries = 400)
-  void refusesATokenWithAnyBitChanged(@ForAll @IntRange(max = 54 * 8 - 1) int bit) {
+  void refusesATokenWithAnyBitChanged(@ForAll @IntRange(max = 62 * 8 - 1) int bit) {
     byte[] bytes = Base64.getUrlDecoder().decode(token());
 
     bytes[bit / 8] ^= (byte) (1 << bit % 8);
@@ -70,6 +72,6 @@ class StatusTokenTest {
   }
 
   private static String token() {
-    return SIGNER.write(new StatusToken(new RequestId(1, 2), Instant.ofEpochMilli(3), 4, 5, 6));
+    return SIGNER.write(new StatusToken(new RequestId(1, 2), Instant.ofEpochMilli(3), 4, 5, 6, 7));
   }
 }

@@ -9,8 +9,10 @@ import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.Vertx;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
@@ -25,6 +27,7 @@ class WaitersTest {
 
   private static final Vertx VERTX = Vertx.vertx();
   private static final Fingerprint FINGERPRINT = new Fingerprint(1, 2);
+  private static final Fingerprint OTHER = new Fingerprint(3, 2);
   private static final long GRACE = Waiters.ACKNOWLEDGEMENT_GRACE.toNanos();
 
   private final Waiters waiters = new Waiters();
@@ -40,7 +43,7 @@ class WaitersTest {
     Waiter one = waiter(100);
     Waiter other = waiter(100);
 
-    waiters.reply(reply(one.id, FINGERPRINT));
+    waiters.reply(reply(one.id, FINGERPRINT), false);
 
     assertThat(ending(one))
         .isInstanceOfSatisfying(
@@ -55,11 +58,11 @@ class WaitersTest {
   void aReplyToAnotherRequestUnderTheSameIdIsIgnored() throws Exception {
     Waiter waiter = waiter(100);
 
-    waiters.reply(reply(waiter.id, new Fingerprint(1, 3)));
-    waiters.reply(reply(RequestId.random(), FINGERPRINT));
+    waiters.reply(reply(waiter.id, new Fingerprint(4, 2)), false);
+    waiters.reply(reply(RequestId.random(), FINGERPRINT), false);
     assertThat(waiters.size()).isOne();
 
-    waiters.reply(reply(waiter.id, FINGERPRINT));
+    waiters.reply(reply(waiter.id, FINGERPRINT), false);
     assertThat(ending(waiter)).isInstanceOf(Waiter.Ending.With.class);
   }
 
@@ -76,7 +79,7 @@ class WaitersTest {
   @Test
   void aWaitThatIsAcknowledgedEndsAtItsDeadline() throws Exception {
     Waiter waiter = waiter(100);
-    waiter.offset = 7;
+    flightOf(waiter).offset = 7;
 
     waiters.expire(99);
     assertThat(waiters.size()).isOne();
@@ -100,7 +103,7 @@ class WaitersTest {
   void theGatewaysEndEndsTheWaitsOfStoredRequestsAtOnceAndGivesTheOthersTheGrace()
       throws Exception {
     Waiter stored = waiter(100_000);
-    stored.offset = 7;
+    flightOf(stored).offset = 7;
     Waiter stored2 = waiter(100_000);
     Waiter open = waiter(100_000);
 
@@ -108,7 +111,7 @@ class WaitersTest {
     assertThat(ending(stored)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
     assertThat(waiters.size()).isEqualTo(2);
 
-    stored2.offset = 7;
+    flightOf(stored2).offset = 7;
     waiters.endEarly(50 + GRACE - 1, 50);
     assertThat(ending(stored2)).isEqualTo(new Waiter.Ending.TimeIsUp(true));
     assertThat(waiters.size()).isOne();
@@ -121,7 +124,7 @@ class WaitersTest {
   @Test
   void nanoTimeMayOverflow() throws Exception {
     Waiter waiter = waiter(Long.MAX_VALUE);
-    waiter.offset = 7;
+    flightOf(waiter).offset = 7;
 
     waiters.expire(Long.MAX_VALUE - 1);
     assertThat(waiters.size()).isOne();
@@ -135,7 +138,7 @@ class WaitersTest {
     Waiter sender = waiter(100);
     List<Waiter> askers = List.of(asker(sender.id, 100), asker(sender.id, 50));
 
-    waiters.reply(reply(sender.id, FINGERPRINT));
+    waiters.reply(reply(sender.id, FINGERPRINT), false);
 
     assertThat(ending(sender)).isInstanceOf(Waiter.Ending.With.class);
     for (Waiter asker : askers) {
@@ -156,7 +159,7 @@ class WaitersTest {
       assertThat(ending(all.get(leaving))).isEqualTo(new Waiter.Ending.TimeIsUp(false));
       assertThat(waiting).hasValue(2);
 
-      waiters.reply(reply(id, FINGERPRINT));
+      waiters.reply(reply(id, FINGERPRINT), false);
       for (int i = 0; i < 3; i++) {
         if (i != leaving) {
           assertThat(ending(all.get(i))).isInstanceOf(Waiter.Ending.With.class);
@@ -175,6 +178,99 @@ class WaitersTest {
 
     assertThat(ending(asker)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
     assertThat(sender.ended().isComplete()).isFalse();
+  }
+
+  @Test
+  void aReplyUnderAKeyEndsTheWaitsOfAnotherRequestWithAMismatch() throws Exception {
+    RequestId id = RequestId.random();
+    Waiter first = sender(flight(id, FINGERPRINT, true), 100);
+    Waiter other = sender(flight(id, OTHER, true), 100);
+    Waiter asksForFirst = asker(id, FINGERPRINT.high(), 100);
+    Waiter asksForOther = asker(id, OTHER.high(), 100);
+
+    waiters.reply(reply(id, FINGERPRINT), true);
+
+    assertThat(answer(first)).isInstanceOf(Answer.Replied.class);
+    assertThat(answer(asksForFirst)).isEqualTo(answer(first));
+    assertThat(((Answer.Replied) answer(first)).replayed()).isTrue();
+    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id));
+    assertThat(answer(asksForOther)).isEqualTo(new Answer.Mismatch(id));
+    assertThat(waiters.size()).isZero();
+  }
+
+  @Test
+  void wordOfAMismatchLeavesTheRequestAloneThatHadTheKeyFirst() throws Exception {
+    RequestId id = RequestId.random();
+    Waiter first = sender(flight(id, FINGERPRINT, true), 100);
+    Waiter other = sender(flight(id, OTHER, true), 100);
+
+    waiters.reply(reply(id, OTHER, ReplyOutcome.MISMATCH), false);
+
+    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id));
+    assertThat(first.ended().isComplete()).isFalse();
+    waiters.reply(reply(id, FINGERPRINT), false);
+    assertThat(answer(first)).isInstanceOf(Answer.Replied.class);
+  }
+
+  @Test
+  void theSameRequestJoinsTheOneThatIsOnItsWayUntilThatHasItsReply() {
+    RequestId id = RequestId.random();
+    Flight first = flight(id, FINGERPRINT, true);
+    Flight again = flight(id, FINGERPRINT, true);
+
+    assertThat(waiters.join(first)).isSameAs(first);
+    assertThat(waiters.join(again)).isSameAs(first);
+    waiters.reply(reply(id, OTHER, ReplyOutcome.MISMATCH), false);
+    assertThat(waiters.join(again)).as("another's mismatch says nothing of it").isSameAs(first);
+
+    waiters.reply(reply(id, FINGERPRINT), false);
+    assertThat(waiters.join(again)).isSameAs(again);
+  }
+
+  @Test
+  void aRequestThatWasAMismatchIsNotJoined() {
+    RequestId id = RequestId.random();
+    waiters.join(flight(id, OTHER, true));
+
+    waiters.reply(reply(id, OTHER, ReplyOutcome.MISMATCH), false);
+
+    Flight first = flight(id, FINGERPRINT, true);
+    assertThat(waiters.join(first)).isSameAs(first);
+  }
+
+  @Test
+  void aFailedAppendEndsTheWaitsOfAllWhoSentItAndOfNobodyElse() throws Exception {
+    RequestId id = RequestId.random();
+    Flight flight = flight(id, FINGERPRINT, true);
+    waiters.join(flight);
+    Waiter sender = sender(flight, 100);
+    Waiter joined = sender(flight(id, FINGERPRINT, true), 100);
+    joined.flight = flight;
+    Waiter asker = asker(id, 100);
+    Waiter.Ending refused = new Waiter.Ending.TimeIsUp(false);
+
+    waiters.failed(flight, refused);
+
+    assertThat(ending(sender)).isSameAs(refused);
+    assertThat(ending(joined)).isSameAs(refused);
+    assertThat(asker.ended().isComplete()).isFalse();
+    assertThat(flight.failure).as("for one that joins just now").isSameAs(refused);
+    Flight again = flight(id, FINGERPRINT, true);
+    assertThat(waiters.join(again)).isSameAs(again);
+  }
+
+  @Test
+  void theAcknowledgementEndsTheWaitsThatAreOverAndNoOthers() throws Exception {
+    RequestId id = RequestId.random();
+    Flight flight = flight(id, FINGERPRINT, true);
+    Waiter over = sender(flight, 100);
+    Waiter waits = sender(flight, 200);
+
+    flight.offset = 7;
+    waiters.stored(flight, 150);
+
+    assertThat(ending(over)).isEqualTo(new Waiter.Ending.TimeIsUp(false));
+    assertThat(waits.ended().isComplete()).isFalse();
   }
 
   /** Many ask for the same reply, some leave, and then it comes: everybody hears one end. */
@@ -210,14 +306,14 @@ class WaitersTest {
             threads.submit(
                 () -> {
                   start.await(30, TimeUnit.SECONDS);
-                  waiters.reply(reply(id, FINGERPRINT));
+                  waiters.reply(reply(id, FINGERPRINT), false);
                   return null;
                 });
         for (Future<?> each : List.of(joins, leaves, replies)) {
           each.get(30, TimeUnit.SECONDS);
         }
         // Who joined behind the reply looks into the index; here another reply ends it.
-        waiters.reply(reply(id, FINGERPRINT));
+        waiters.reply(reply(id, FINGERPRINT), false);
         for (Waiter waiter : joined) {
           ending(waiter);
         }
@@ -242,7 +338,7 @@ class WaitersTest {
               done.countDown();
             });
 
-    waiters.reply(reply(waiter.id, FINGERPRINT));
+    waiters.reply(reply(waiter.id, FINGERPRINT), false);
 
     assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
     assertThat(threads).singleElement().asString().contains("eventloop");
@@ -263,7 +359,7 @@ class WaitersTest {
         List<Waiter> batch = new ArrayList<>();
         for (int i = 0; i < perRound; i++) {
           Waiter waiter = waiter(100);
-          waiter.offset = i % 2 == 0 ? 7 : Waiter.NOWHERE;
+          flightOf(waiter).offset = i % 2 == 0 ? 7 : Flight.NOWHERE;
           AtomicInteger ended = new AtomicInteger();
           ends.add(ended);
           waiter
@@ -278,7 +374,7 @@ class WaitersTest {
         List<Future<?>> racers =
             List.of(
                 threads.submit(
-                    () -> race(start, batch, w -> waiters.reply(reply(w.id, FINGERPRINT)))),
+                    () -> race(start, batch, w -> waiters.reply(reply(w.id, FINGERPRINT), false))),
                 threads.submit(() -> race(start, batch, w -> waiters.expire(100 + GRACE))),
                 threads.submit(() -> race(start, batch, w -> waiters.unreadable(w.id))),
                 threads.submit(
@@ -318,16 +414,36 @@ class WaitersTest {
   }
 
   private Waiter waiter(long deadline) {
-    Waiter waiter =
-        new Waiter(RequestId.random(), FINGERPRINT, deadline, waiting, VERTX.getOrCreateContext());
+    return sender(flight(RequestId.random(), FINGERPRINT, false), deadline);
+  }
+
+  private Waiter sender(Flight flight, long deadline) {
+    Waiter waiter = new Waiter(flight, deadline, waiting, VERTX.getOrCreateContext());
     waiters.add(waiter);
     return waiter;
   }
 
   private Waiter asker(RequestId id, long deadline) {
-    Waiter waiter = new Waiter(id, null, deadline, waiting, VERTX.getOrCreateContext());
+    return asker(id, StatusToken.ANY, deadline);
+  }
+
+  private Waiter asker(RequestId id, long fingerprint, long deadline) {
+    StatusToken asked = new StatusToken(id, Instant.EPOCH, 0, 0, 0, fingerprint);
+    Waiter waiter = new Waiter(asked, deadline, waiting, VERTX.getOrCreateContext());
     waiters.add(waiter);
     return waiter;
+  }
+
+  private static Flight flight(RequestId id, Fingerprint fingerprint, boolean keyed) {
+    return new Flight(id, fingerprint, keyed, Instant.EPOCH, 0);
+  }
+
+  private static Flight flightOf(Waiter waiter) {
+    return Objects.requireNonNull(waiter.flight);
+  }
+
+  private static Answer answer(Waiter waiter) throws Exception {
+    return ((Waiter.Ending.With) ending(waiter)).answer();
   }
 
   private static Waiter.Ending ending(Waiter waiter) throws Exception {
@@ -335,16 +451,12 @@ class WaitersTest {
   }
 
   private static ReplyEnvelope reply(RequestId id, Fingerprint fingerprint) {
+    return reply(id, fingerprint, ReplyOutcome.COMPLETED);
+  }
+
+  private static ReplyEnvelope reply(RequestId id, Fingerprint fingerprint, ReplyOutcome outcome) {
     return new ReplyEnvelope(
-        id,
-        fingerprint,
-        ReplyOutcome.COMPLETED,
-        "",
-        1,
-        ReplyEnvelope.NONE,
-        200,
-        HttpFields.EMPTY,
-        new byte[0]);
+        id, fingerprint, outcome, "", 1, ReplyEnvelope.NONE, 200, HttpFields.EMPTY, new byte[0]);
   }
 
   @Test

@@ -43,6 +43,7 @@ class ReplyEndsTest {
             new GatewayConfig.Replies("replies", 2, Duration.ofHours(1)),
             new ReplyIndex(10_000, 2),
             new ReplyTopic.Silence(),
+            (duplicate, place) -> {},
             executor);
     feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
     ends = new ReplyEnds(this::ask, feed, LIMIT, executor);

@@ -10,7 +10,6 @@ import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
-import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -98,18 +97,13 @@ class ReplyFeedTest {
         consumer,
         new GatewayConfig.Replies(PARTITION.topic(), 1, Duration.ofHours(1)),
         index,
-        new ReplyFeed.Listener() {
+        new ReplyTopic.Silence() {
           @Override
-          public void onReply(ReplyEnvelope reply, int partition, long offset) {
+          public void onReply(ReplyEnvelope reply, boolean replayed) {
             onReply.accept(reply.id());
           }
-
-          @Override
-          public void onUnreadable(
-              RequestId id, WireFormatException problem, int partition, long offset) {
-            throw new AssertionError(problem);
-          }
         },
+        (duplicate, place) -> {},
         Runnable::run);
   }
 

@@ -51,7 +51,7 @@ class ReplyStoreIT {
     ReplyFeed.Listener listener =
         new ReplyTopic.Silence() {
           @Override
-          public void onReply(ReplyEnvelope reply, int partition, long offset) {
+          public void onReply(ReplyEnvelope reply, boolean replayed) {
             found.add(started.join().find(reply.id(), Instant.now()).toCompletableFuture());
           }
         };
@@ -278,21 +278,6 @@ class ReplyStoreIT {
   }
 
   @Test
-  void aPlaceThatAnotherReplyNamesCanBeRead(TestKafka kafka) throws Exception {
-    ReplyTopic topic = new ReplyTopic(kafka);
-    RequestId id = RequestId.random();
-    int partition = ReplyTopic.partition(id);
-    try (ReplyStore store = topic.store()) {
-      topic.write(Instant.now(), id);
-
-      assertThat(body(result(store.read(id, partition, 0)))).isEqualTo("reply to " + id);
-      assertThat(result(store.read(RequestId.random(), partition, 0)))
-          .isInstanceOf(Lookup.Gone.class);
-      assertThat(result(store.read(id, partition, 77))).isInstanceOf(Lookup.Gone.class);
-    }
-  }
-
-  @Test
   void goesOnAtWhatIsLeftWhenRecordsAreDeletedBeforeItReadsThem(TestKafka kafka) throws Exception {
     ReplyTopic topic = new ReplyTopic(kafka);
     Gate gate = new Gate();
@@ -325,7 +310,7 @@ class ReplyStoreIT {
     final CompletableFuture<Void> open = new CompletableFuture<>();
 
     @Override
-    public void onReply(ReplyEnvelope reply, int partition, long offset) {
+    public void onReply(ReplyEnvelope reply, boolean replayed) {
       told.add(reply.id());
       open.orTimeout(60, TimeUnit.SECONDS).join();
     }
@@ -338,7 +323,7 @@ class ReplyStoreIT {
     ReplyFeed.Listener listener =
         new ReplyTopic.Silence() {
           @Override
-          public void onReply(ReplyEnvelope reply, int partition, long offset) {
+          public void onReply(ReplyEnvelope reply, boolean replayed) {
             told.add(reply.id());
           }
         };

@@ -224,7 +224,7 @@ class ReplyStoreLoadIT {
     ReplyFeed.Listener listener =
         new ReplyTopic.Silence() {
           @Override
-          public void onReply(ReplyEnvelope reply, int partition, long offset) {
+          public void onReply(ReplyEnvelope reply, boolean replayed) {
             Long at = sent.remove(reply.id());
             if (at != null) {
               latencies.add(System.nanoTime() - at);

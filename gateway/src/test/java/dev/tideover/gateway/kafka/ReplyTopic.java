@@ -13,7 +13,6 @@ import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
-import dev.tideover.wire.WireFormatException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -98,7 +97,8 @@ final class ReplyTopic {
   }
 
   Future<RecordMetadata> send(Instant at, RequestId id, String body, Callback callback) {
-    ReplyEnvelope reply =
+    return send(
+        at,
         new ReplyEnvelope(
             id,
             new Fingerprint(1, 2),
@@ -108,7 +108,44 @@ final class ReplyTopic {
             ReplyEnvelope.NONE,
             200,
             HttpFields.of("content-type", "text/plain"),
-            body.getBytes(UTF_8));
+            body.getBytes(UTF_8)),
+        callback);
+  }
+
+  /** Writes what a service says to a resend that it has recognised; the offset of that. */
+  long duplicate(Instant at, RequestId id, long original) throws Exception {
+    return duplicateLater(at, id, original).get(30, TimeUnit.SECONDS).offset();
+  }
+
+  Future<RecordMetadata> duplicateLater(Instant at, RequestId id, long original) {
+    return without(at, id, ReplyOutcome.DUPLICATE, original);
+  }
+
+  /** Writes what a service says to another request under the id; the offset of that. */
+  long mismatch(Instant at, RequestId id) throws Exception {
+    return without(at, id, ReplyOutcome.MISMATCH, ReplyEnvelope.NONE)
+        .get(30, TimeUnit.SECONDS)
+        .offset();
+  }
+
+  private Future<RecordMetadata> without(
+      Instant at, RequestId id, ReplyOutcome outcome, long original) {
+    ReplyEnvelope reply =
+        new ReplyEnvelope(
+            id,
+            new Fingerprint(1, 2),
+            outcome,
+            "app/v1/1",
+            0,
+            original,
+            ReplyEnvelope.NONE,
+            HttpFields.EMPTY,
+            new byte[0]);
+    return send(at, reply, null);
+  }
+
+  private Future<RecordMetadata> send(Instant at, ReplyEnvelope reply, Callback callback) {
+    RequestId id = reply.id();
     ProducerRecord<byte[], byte[]> record =
         ReplyCodec.encode(reply, new ReplyAddress(name, partition(id)));
     return kafka
@@ -153,10 +190,17 @@ final class ReplyTopic {
   /** Nobody. */
   static class Silence implements ReplyFeed.Listener {
     @Override
-    public void onReply(ReplyEnvelope reply, int partition, long offset) {}
+    public void onReply(ReplyEnvelope reply, boolean replayed) {}
 
     @Override
-    public void onUnreadable(
-        RequestId id, WireFormatException problem, int partition, long offset) {}
+    public void onUnreadable(RequestId id) {}
+
+    @Override
+    public void onOriginalMissing(RequestId id, ReplyStore.Lookup why) {}
+
+    @Override
+    public boolean awaits(RequestId id) {
+      return false;
+    }
   }
 }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tideover.gateway.config.ConfigException;
 import dev.tideover.gateway.config.ConfigFile;
+import dev.tideover.gateway.config.GatewayConfig.Concurrent;
+import dev.tideover.gateway.config.GatewayConfig.Idempotency;
 import dev.tideover.gateway.config.GatewayConfig.Late;
 import dev.tideover.wire.HttpFields;
 import java.util.ArrayList;
@@ -137,6 +139,28 @@ class RoutesTest {
         .isInstanceOf(Routes.Match.NoMethod.class);
     assertThat(routes.match("PUT", RequestTarget.parse("/other")))
         .isInstanceOf(Routes.Match.NoPath.class);
+  }
+
+  @Test
+  void aKeyIsOfTheServiceAndThePatternWhateverTheMethod() {
+    Routes routes =
+        routes(
+            """
+                  - { path: /orders/*, methods: [GET] }
+                  - { path: /orders/*, methods: [POST], idempotency: off, caller: none }
+                  - { path: /orders/** }
+            """);
+
+    Route get = found(routes, "GET", "/orders/7");
+    Route post = found(routes, "POST", "/orders/8");
+    Route other = found(routes, "POST", "/orders/8/items");
+    assertThat(get.scope()).isEqualTo(get.service() + "//orders/*").isEqualTo(post.scope());
+    assertThat(other.scope()).isEqualTo(get.service() + "//orders/**");
+    assertThat(get.idempotency()).isEqualTo(Idempotency.OPTIONAL);
+    assertThat(get.concurrent()).isEqualTo(Concurrent.JOIN);
+    assertThat(get.caller().header()).isEqualTo("authorization");
+    assertThat(post.idempotency()).isEqualTo(Idempotency.OFF);
+    assertThat(post.caller().header()).isNull();
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -94,6 +95,8 @@ final class Adopter implements AutoCloseable {
    * Opens the clients and begins to use them.
    *
    * @param ledger whether there is a ledger topic that can be used
+   * @param window for which finished ids are known; for the epoch milliseconds' clock
+   * @param epochMillis the time of day; called on the adopter's thread
    * @param listening waits, for a bounded time, until what comes after the ledger was read is heard
    *     elsewhere; called once, on the adopter's thread, before the first partition
    * @param alive the incarnations whose heartbeats are heard; called on the adopter's thread, and
@@ -105,12 +108,16 @@ final class Adopter implements AutoCloseable {
   static Adopter start(
       Settings settings,
       boolean ledger,
+      Duration window,
+      LongSupplier epochMillis,
       Runnable listening,
       Supplier<Set<String>> alive,
       BiConsumer<Uuid, Uuid> onTopicChanged) {
     Adopter adopter =
         new Adopter(
-            settings, new PartitionInquiry(settings, ledger, alive, onTopicChanged), listening);
+            settings,
+            new PartitionInquiry(settings, ledger, window, epochMillis, alive, onTopicChanged),
+            listening);
     adopter.thread.start();
     return adopter;
   }

@@ -2,6 +2,7 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.internal.core.Core;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.Limits;
 import dev.tideover.sdk.internal.core.Policy;
 import java.time.InstantSource;
@@ -33,6 +34,7 @@ final class Assembly {
       GroupMember member,
       Workers workers,
       ReplySender sender,
+      LedgerWriter ledgerWriter,
       Mailbox mailbox,
       Doing.Adopting adopting,
       boolean ledger,
@@ -48,10 +50,20 @@ final class Assembly {
         new Handling(settings, mailbox, workers, sender, meters, events, clock, nanoTime, onFatal);
     Doing effects =
         new Doing(
-            settings, member, handling, workers, adopting, events, nanoTime, onPartitions, onFatal);
+            settings,
+            member,
+            handling,
+            ledgerWriter,
+            workers,
+            adopting,
+            meters,
+            events,
+            nanoTime,
+            onPartitions,
+            onFatal);
     core =
         new Core<>(
-            policy(settings, incarnation, workers, ledger),
+            policy(settings, incarnation, workers, ledger, clock),
             Limits.forHeap(Runtime.getRuntime().maxMemory()),
             effects,
             now);
@@ -70,7 +82,7 @@ final class Assembly {
   }
 
   private static Policy policy(
-      Settings settings, String incarnation, Workers workers, boolean ledger) {
+      Settings settings, String incarnation, Workers workers, boolean ledger, InstantSource clock) {
     return new Policy(
         incarnation,
         settings.attempts(),
@@ -80,6 +92,8 @@ final class Assembly {
         settings.concurrency(),
         workers.surplus(),
         settings.handlerTimeout().toNanos(),
-        ledger);
+        ledger,
+        FinishedIds.most(Runtime.getRuntime().maxMemory()),
+        clock::millis);
   }
 }

@@ -1,6 +1,10 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.internal.core.FinishedIds;
+import dev.tideover.sdk.internal.core.Identity;
+import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestEnvelope;
 import java.util.Objects;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -29,6 +33,9 @@ final class Delivery {
   /** Null if the record can't be read; then nothing but {@code BURY} is possible. */
   final @Nullable RequestEnvelope envelope;
 
+  /** Null for a request without an idempotency key. */
+  final @Nullable Identity identity;
+
   /** How often in a row Kafka didn't take what was sent for it. */
   int failedSends;
 
@@ -37,6 +44,11 @@ final class Delivery {
 
   /** How often its reply partition was looked for in vain. */
   int failedLookups;
+
+  /** With {@code REPEAT}: whether it asks for the same as the first one, and that one's reply. */
+  private boolean same;
+
+  private long original = FinishedIds.UNKNOWN;
 
   private @Nullable Death death;
   private @Nullable ReplyEnvelope reply;
@@ -53,6 +65,15 @@ final class Delivery {
   Delivery(ConsumerRecord<byte[], byte[]> record, @Nullable RequestEnvelope envelope) {
     this.record = record;
     this.envelope = envelope;
+    this.identity = envelope == null || !envelope.idempotent() ? null : identity(envelope);
+  }
+
+  private static Identity identity(RequestEnvelope request) {
+    return new Identity(
+        request.id().high(),
+        request.id().low(),
+        request.fingerprint().high(),
+        Identity.place(request.replyTo().topic(), request.replyTo().partition()));
   }
 
   RequestEnvelope envelope() {
@@ -73,6 +94,26 @@ final class Delivery {
 
   void bury(String reason, String error) {
     death = new Death(reason, error);
+  }
+
+  /** See {@link dev.tideover.sdk.internal.core.Effects#repeat}. */
+  void repeat(boolean sameAsBefore, long originalReply) {
+    same = sameAsBefore;
+    original = originalReply;
+  }
+
+  /** The answer to one that has finished before. */
+  ReplyEnvelope repetition(String by) {
+    return new ReplyEnvelope(
+        envelope().id(),
+        envelope().fingerprint(),
+        same ? ReplyOutcome.DUPLICATE : ReplyOutcome.MISMATCH,
+        by,
+        0,
+        original == FinishedIds.UNKNOWN ? ReplyEnvelope.NONE : original,
+        ReplyEnvelope.NONE,
+        HttpFields.EMPTY,
+        new byte[0]);
   }
 
   void answer(ReplyEnvelope reply) {

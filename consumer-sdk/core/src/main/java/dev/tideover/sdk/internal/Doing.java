@@ -4,6 +4,8 @@ import dev.tideover.sdk.ConsumerListener;
 import dev.tideover.sdk.internal.core.CommitSnapshot;
 import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Effects;
+import dev.tideover.sdk.internal.core.FinishedBatch;
+import dev.tideover.sdk.internal.core.Identity;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.Work;
 import java.time.Duration;
@@ -26,14 +28,18 @@ final class Doing implements Effects<Delivery> {
   private final Settings settings;
   private final GroupMember member;
   private final Handling handling;
+  private final LedgerWriter ledger;
   private final Workers workers;
   private final Adopting adopting;
+  private final Meters meters;
   private final Events events;
   private final LongSupplier nanoTime;
   private final Consumer<Core<Delivery>> onPartitions;
   private final Consumer<Throwable> onFatal;
   private final Occasionally maySayParked = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayNotCancelled = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayNotRemembered = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayForgotten = new Occasionally(Duration.ofMinutes(1));
   private @Nullable Core<Delivery> core;
 
   /** Who finds out about partitions. */
@@ -47,8 +53,10 @@ final class Doing implements Effects<Delivery> {
       Settings settings,
       GroupMember member,
       Handling handling,
+      LedgerWriter ledger,
       Workers workers,
       Adopting adopting,
+      Meters meters,
       Events events,
       LongSupplier nanoTime,
       Consumer<Core<Delivery>> onPartitions,
@@ -56,8 +64,10 @@ final class Doing implements Effects<Delivery> {
     this.settings = settings;
     this.member = member;
     this.handling = handling;
+    this.ledger = ledger;
     this.workers = workers;
     this.adopting = adopting;
+    this.meters = meters;
     this.events = events;
     this.nanoTime = nanoTime;
     this.onPartitions = onPartitions;
@@ -72,6 +82,16 @@ final class Doing implements Effects<Delivery> {
   @Override
   public @Nullable String idOf(Delivery delivery) {
     return delivery.envelope == null ? null : delivery.envelope.id().toString();
+  }
+
+  @Override
+  public @Nullable Identity identityOf(Delivery delivery) {
+    return delivery.identity;
+  }
+
+  @Override
+  public void repeat(Delivery delivery, boolean same, long original) {
+    delivery.repeat(same, original);
   }
 
   @Override
@@ -123,16 +143,46 @@ final class Doing implements Effects<Delivery> {
 
   @Override
   public void note(TopicPartition partition, LedgerEntry entry) {
-    handling.note(
-        partition,
-        LedgerCodec.encode(entry, ServiceTopics.ledger(settings), partition.partition()));
+    ledger.note(LedgerCodec.encode(entry, ServiceTopics.ledger(settings), partition.partition()));
   }
 
   @Override
   public void forget(TopicPartition partition, String ledgerKey) {
-    handling.note(
-        partition,
+    ledger.note(
         LedgerCodec.tombstone(ledgerKey, ServiceTopics.ledger(settings), partition.partition()));
+  }
+
+  @Override
+  public void remember(TopicPartition partition, FinishedBatch batch) {
+    ledger.write(partition, batch);
+  }
+
+  @Override
+  public void notRemembered(TopicPartition partition, String why) {
+    if (maySayNotRemembered.now()) {
+      log.error(
+          "What has finished with an idempotency key in {} can't be written to {}: {}. Requests go"
+              + " on, and it is tried again; but if the partition moves before that, one that a"
+              + " client sends again is handled again. See that the topic is there and that this"
+              + " service may write to it.",
+          partition,
+          ServiceTopics.ledger(settings),
+          why);
+    }
+  }
+
+  @Override
+  public void forgotten(TopicPartition partition, int ids) {
+    meters.forgotten(ids);
+    if (maySayForgotten.now()) {
+      log.warn(
+          "More requests with an idempotency key have finished within the idempotency window than"
+              + " a quarter of the heap can remember: the oldest {} of {} are forgotten, and if"
+              + " a client sends one of these again it is handled again. Give the JVM more heap,"
+              + " make idempotencyWindow(...) shorter, or run more instances.",
+          ids,
+          partition);
+    }
   }
 
   @Override

@@ -148,9 +148,12 @@ public final class Engine implements TideoverConsumer {
             Adopter.start(
                 settings,
                 topics.ledger(),
+                settings.idempotencyWindow(),
+                System::currentTimeMillis,
                 () -> awaitListening(members),
                 () -> alive(members),
-                (was, is) -> box.stopAll(recreated(was, is)))) {
+                (was, is) -> box.stopAll(recreated(was, is)));
+        LedgerWriter ledger = LedgerWriter.start(settings, sender, box)) {
       Assembly parts =
           new Assembly(
               settings,
@@ -158,6 +161,7 @@ public final class Engine implements TideoverConsumer {
               member,
               workers,
               sender,
+              ledger,
               box,
               adopting(adopter, box),
               topics.ledger(),

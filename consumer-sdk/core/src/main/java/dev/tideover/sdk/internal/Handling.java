@@ -6,6 +6,7 @@ import dev.tideover.sdk.MalformedBodyException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.Retry;
+import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Fault;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.Permits;
@@ -25,8 +26,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -130,6 +129,7 @@ final class Handling {
         case RECORD -> record(work);
         case BURY -> bury(work, delivery);
         case CANCEL -> cancel(work, delivery);
+        case REPEAT -> repeat(work, delivery);
         case REPLY -> reply(work, delivery);
       }
     } catch (Throwable defect) {
@@ -312,7 +312,7 @@ final class Handling {
                 ? LedgerCodec.tombstone(entry.key(), ServiceTopics.ledger(settings), partition)
                 : LedgerCodec.encode(entry, ServiceTopics.ledger(settings), partition),
             partition,
-            failure -> {
+            (offset, failure) -> {
               if (failure == null) {
                 mailbox.recorded(work);
               } else {
@@ -324,28 +324,21 @@ final class Handling {
     }
   }
 
-  /** Appends an entry, or takes one out, with nobody waiting for it. Owner. */
-  void note(TopicPartition partition, ProducerRecord<byte[], byte[]> record) {
-    try {
-      workers.execute(
-          () ->
-              sender.send(
-                  record,
-                  failure -> {
-                    if (failure != null) {
-                      log.debug("No note about {} in the ledger", partition, failure);
-                    }
-                  }));
-    } catch (RejectedExecutionException full) {
-      log.debug("No note about {} in the ledger", partition, full);
-    }
-  }
-
   /** It has been recorded that it never begins; its client may know now. */
   private void cancel(Work<Delivery> work, Delivery delivery) {
     if (replyPartitionExists(work, delivery)) {
       meters.cancelled();
       answer(work, delivery, ended(work, delivery, ReplyOutcome.CANCELLED));
+      reply(work, delivery);
+    }
+  }
+
+  /** It has finished before: its client is told so, or that this isn't the same request. */
+  private void repeat(Work<Delivery> work, Delivery delivery) {
+    if (replyPartitionExists(work, delivery)) {
+      ReplyEnvelope reply = delivery.repetition(settings.by());
+      meters.repeated(reply.outcome());
+      answer(work, delivery, reply);
       reply(work, delivery);
     }
   }
@@ -400,7 +393,7 @@ final class Handling {
             work.attempts(),
             clock.instant(),
             settings.by()),
-        failure -> {
+        (offset, failure) -> {
           if (failure != null) {
             sendFailed(work, delivery, failure);
             return;
@@ -409,7 +402,7 @@ final class Handling {
           meters.deadLetter(death.reason());
           events.tell(listener -> listener.deadLetter(id, death.reason()));
           if (delivery.envelope == null || death.reason().equals("reply-address")) {
-            mailbox.ended(work);
+            mailbox.ended(work, Core.NO_REPLY);
           } else {
             answer(work, delivery, ended(work, delivery, ReplyOutcome.DEAD));
             mailbox.again(work, 0);
@@ -423,7 +416,7 @@ final class Handling {
         sender.trySend(
             ReplyCodec.encode(delivery.reply(), to),
             to.partition(),
-            failure -> replied(work, delivery, failure));
+            (offset, failure) -> replied(work, delivery, offset, failure));
     if (!sent) {
       // Milliseconds, as a rule. But if Kafka is away, that first one is out for half a minute.
       int shift = Math.min(delivery.waits++, MAX_NOT_YET_SHIFT);
@@ -431,9 +424,10 @@ final class Handling {
     }
   }
 
-  private void replied(Work<Delivery> work, Delivery delivery, @Nullable Exception failure) {
+  private void replied(
+      Work<Delivery> work, Delivery delivery, long offset, @Nullable Exception failure) {
     if (failure == null) {
-      mailbox.ended(work);
+      mailbox.ended(work, offset);
     } else if (failure instanceof RecordTooLargeException && delivery.reply().body().length > 0) {
       replaceTooLarge(work, delivery);
     } else {

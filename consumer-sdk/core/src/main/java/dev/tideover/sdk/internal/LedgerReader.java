@@ -1,17 +1,19 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.internal.LedgerPart.Content;
+import dev.tideover.sdk.internal.LedgerPart.Span;
+import dev.tideover.sdk.internal.core.FinishedBatch;
 import dev.tideover.sdk.internal.core.LedgerEntry;
-import dev.tideover.sdk.internal.core.LedgerEntry.Attempts;
 import dev.tideover.sdk.internal.core.LedgerEntry.Cancelled;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -44,9 +46,6 @@ final class LedgerReader implements AutoCloseable {
    */
   static final int MAX_CANCELLED = 120_000;
 
-  /** So many about cancelled requests that are finished are handed over, to be forgotten. */
-  private static final int MAX_OVER = 1_000;
-
   /** It reads nothing but what is there, so a broker never has to wait for more. */
   private static final int FETCH_WAIT = 2;
 
@@ -58,82 +57,27 @@ final class LedgerReader implements AutoCloseable {
 
   private static final CloseOptions CLOSE = CloseOptions.timeout(Duration.ofSeconds(1));
 
-  /**
-   * What is to be read.
-   *
-   * @param from the first offset
-   * @param to the one behind the last
-   * @param committed of the request partition: entries of requests below it are passed over
-   */
-  record Span(long from, long to, long committed) {}
-
-  /**
-   * What was read of it so far, by key.
-   *
-   * @param cancelled those about cancelled requests among them that aren't finished
-   * @param over those about cancelled ones that are
-   */
-  private record Part(
-      Span span,
-      Map<String, LedgerEntry> entries,
-      TreeSet<Cancelled> cancelled,
-      Map<String, LedgerEntry> over) {
-
-    Part(Span span) {
-      this(
-          span,
-          new HashMap<>(),
-          new TreeSet<>(
-              Comparator.comparingLong(Cancelled::offset).thenComparing(Cancelled::decided)),
-          new HashMap<>());
-    }
-
-    boolean isTooMuch() {
-      return entries.size() - cancelled.size() > MAX_ENTRIES;
-    }
-
-    void forget(String key) {
-      over.remove(key);
-      if (entries.remove(key) instanceof Cancelled about) {
-        cancelled.remove(about);
-      }
-    }
-
-    /** Whether there is still room for all. */
-    boolean put(Cancelled about) {
-      if (about.offset() < span.committed()) {
-        if (over.size() < MAX_OVER) {
-          over.put(about.key(), about);
-        }
-        return true;
-      }
-      cancelled.add(about);
-      entries.put(about.key(), about);
-      if (cancelled.size() <= MAX_CANCELLED) {
-        return true;
-      }
-      entries.remove(cancelled.pollLast().key());
-      return false;
-    }
-
-    List<LedgerEntry> all() {
-      List<LedgerEntry> all = new ArrayList<>(entries.values());
-      all.addAll(over.values());
-      return all;
-    }
-  }
-
   private final KafkaConsumer<byte[], byte[]> consumer;
   private final Occasionally maySayGarbled = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayTooManyCancelled = new Occasionally(Duration.ofSeconds(10));
+  private final Occasionally maySayTooManyFinished = new Occasionally(Duration.ofSeconds(10));
+  private final long windowMillis;
+  private final LongSupplier epochMillis;
+  private final long mostFinished;
   private long garbled;
 
   /**
    * A reader that isn't connected yet.
    *
+   * @param window for which finished ids are of interest
+   * @param epochMillis the time of day
+   * @param mostFinished so many ids are kept at once; the newest
    * @throws IllegalArgumentException if the client doesn't take its settings
    */
-  LedgerReader(Settings settings) {
+  LedgerReader(Settings settings, Duration window, LongSupplier epochMillis, long mostFinished) {
+    this.windowMillis = window.toMillis();
+    this.epochMillis = epochMillis;
+    this.mostFinished = mostFinished;
     Map<String, Object> config =
         ClientProperties.reader(settings, "adopter", "earliest", FETCH_WAIT);
     config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
@@ -154,7 +98,8 @@ final class LedgerReader implements AutoCloseable {
 
   /**
    * Reads each of the partitions to its end and hands over what stands there, the latest entry of
-   * each key, as soon as it is complete; null if there are more than {@link #MAX_ENTRIES}.
+   * each key, as soon as it is complete; null if there are more than {@link #MAX_ENTRIES}. Batches
+   * of finished ids don't count.
    *
    * @param wanted is asked again and again whether a partition is to be read on
    * @throws org.apache.kafka.common.KafkaException if it can't
@@ -162,9 +107,10 @@ final class LedgerReader implements AutoCloseable {
   void read(
       Map<TopicPartition, Span> spans,
       Predicate<TopicPartition> wanted,
-      BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
-    Map<TopicPartition, Part> left = new HashMap<>();
-    spans.forEach((partition, span) -> left.put(partition, new Part(span)));
+      BiConsumer<TopicPartition, @Nullable Content> complete) {
+    long epochNow = epochMillis.getAsLong();
+    Map<TopicPartition, LedgerPart> left = new HashMap<>();
+    spans.forEach((partition, span) -> left.put(partition, new LedgerPart(span, windowMillis)));
     try {
       consumer.assign(left.keySet());
       spans.forEach((partition, span) -> consumer.seek(partition, span.from()));
@@ -180,12 +126,13 @@ final class LedgerReader implements AutoCloseable {
         }
         boolean some = false;
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(WAIT)) {
-          Part part = left.get(new TopicPartition(record.topic(), record.partition()));
+          LedgerPart part = left.get(new TopicPartition(record.topic(), record.partition()));
           if (part != null) {
-            take(record, part);
+            take(record, part, epochNow);
             some = true;
           }
         }
+        bound(left.values());
         long now = System.nanoTime();
         if (some) {
           progress = now;
@@ -201,17 +148,21 @@ final class LedgerReader implements AutoCloseable {
   /** By position, since not every offset has a record: compaction leaves gaps. */
   private boolean ended(
       TopicPartition partition,
-      Part part,
-      BiConsumer<TopicPartition, @Nullable List<LedgerEntry>> complete) {
+      LedgerPart part,
+      BiConsumer<TopicPartition, @Nullable Content> complete) {
     boolean tooMany = part.isTooMuch();
     if (!tooMany && consumer.position(partition, POSITION) < part.span().to()) {
       return false;
     }
-    complete.accept(partition, tooMany ? null : part.all());
+    complete.accept(partition, tooMany ? null : part.content());
     return true;
   }
 
-  private void take(ConsumerRecord<byte[], byte[]> record, Part part) {
+  private void take(ConsumerRecord<byte[], byte[]> record, LedgerPart part, long now) {
+    if (FinishedCodec.isBatch(record.key())) {
+      takeBatch(record, part, now);
+      return;
+    }
     String key = LedgerCodec.key(record);
     if (key != null && record.value() == null) {
       part.forget(key);
@@ -219,17 +170,7 @@ final class LedgerReader implements AutoCloseable {
     }
     LedgerEntry entry = LedgerCodec.decode(record);
     if (entry == null) {
-      garbled++;
-      if (maySayGarbled.now()) {
-        log.warn(
-            "{} records of {} can't be read and are passed over, the last one at offset {} of"
-                + " partition {}. What they said is lost: a request may be tried more often. A"
-                + " newer version, or somebody else, has written them.",
-            garbled,
-            record.topic(),
-            record.offset(),
-            record.partition());
-      }
+      garbled(record);
     } else if (entry instanceof Cancelled about) {
       if (!part.put(about) && maySayTooManyCancelled.now()) {
         log.warn(
@@ -240,9 +181,58 @@ final class LedgerReader implements AutoCloseable {
             record.topic(),
             MAX_CANCELLED);
       }
-    } else if (!(entry instanceof Attempts attempts)
-        || attempts.offset() >= part.span().committed()) {
-      part.entries().put(entry.key(), entry);
+    } else {
+      part.put(entry);
+    }
+  }
+
+  private void takeBatch(ConsumerRecord<byte[], byte[]> record, LedgerPart part, long now) {
+    FinishedCodec.Name name = FinishedCodec.name(record.key());
+    FinishedBatch batch =
+        name == null || record.value() == null ? null : FinishedCodec.decode(name, record.value());
+    if (batch != null) {
+      part.put(batch, now);
+    } else if (name != null && record.value() == null) {
+      part.forget(name);
+    } else {
+      garbled(record);
+    }
+  }
+
+  private void garbled(ConsumerRecord<byte[], byte[]> record) {
+    garbled++;
+    if (maySayGarbled.now()) {
+      log.warn(
+          "{} records of {} can't be read and are passed over, the last one at offset {} of"
+              + " partition {}. What they said is lost: a request may be tried more often, or"
+              + " handled again when its client sends it again. A newer version, or somebody else,"
+              + " has written them.",
+          garbled,
+          record.topic(),
+          record.offset(),
+          record.partition());
+    }
+  }
+
+  /** Keeps within what an instance keeps in mind, at the cost of the oldest. */
+  private void bound(Collection<LedgerPart> parts) {
+    long all = 0;
+    for (LedgerPart part : parts) {
+      all += part.finished();
+    }
+    while (all > mostFinished) {
+      LedgerPart largest = Collections.max(parts, Comparator.comparingInt(LedgerPart::finished));
+      int before = largest.finished();
+      largest.dropOldestFinished();
+      all -= before - largest.finished();
+      if (maySayTooManyFinished.now()) {
+        log.warn(
+            "The ledger knows more finished requests than the {} that fit into a quarter of this"
+                + " instance's heap. The oldest are passed over: if their clients send them again"
+                + " they are handled again. Give the instance more heap, or choose a shorter"
+                + " idempotency window.",
+            mostFinished);
+      }
     }
   }
 

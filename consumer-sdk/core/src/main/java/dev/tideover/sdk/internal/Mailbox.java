@@ -3,6 +3,7 @@ package dev.tideover.sdk.internal;
 import dev.tideover.sdk.internal.core.Adoption;
 import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Fault;
+import dev.tideover.sdk.internal.core.FinishedBatch;
 import dev.tideover.sdk.internal.core.Work;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -16,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  * puts; only the owner takes.
  *
  * <p>Bounded by construction: a request that is out comes back with one message, and what is out is
- * bounded by the windows; a partition that is adopted comes with one. Of cancellations, which come
- * from outside, it takes no more than {@link #MOST_CANCELLATIONS} at a time.
+ * bounded by the windows; a partition that is adopted comes with one, and a batch of finished ids
+ * too. Of cancellations, which come from outside, it takes no more than {@link #MOST_CANCELLATIONS}
+ * at a time.
  *
  * <p>Waking the owner costs it an exception and a turn of its loop, so it is done only if it has
  * something to do with the message now. No wake-up that matters is lost: the owner first publishes
@@ -59,8 +61,8 @@ final class Mailbox {
     this.wakeup = wakeup;
   }
 
-  void ended(Work<Delivery> work) {
-    put((core, now) -> core.ended(work, now), work.awaited());
+  void ended(Work<Delivery> work, long replyOffset) {
+    put((core, now) -> core.ended(work, replyOffset, now), work.awaited());
   }
 
   void failed(Work<Delivery> work, Fault fault, long pauseNanos, String what) {
@@ -86,6 +88,15 @@ final class Mailbox {
 
   void notAdopted(TopicPartition partition, long number, String diagnosis) {
     put((core, now) -> core.notAdopted(partition, number, diagnosis), true);
+  }
+
+  /** A commit waits for it. */
+  void remembered(TopicPartition partition, FinishedBatch batch) {
+    put((core, now) -> core.remembered(partition, batch), true);
+  }
+
+  void notRemembered(TopicPartition partition, FinishedBatch batch, boolean refused, String why) {
+    put((core, now) -> core.notRemembered(partition, batch, refused, why, now), true);
   }
 
   void stopAll(String diagnosis) {

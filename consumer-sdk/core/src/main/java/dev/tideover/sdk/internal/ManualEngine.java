@@ -3,6 +3,9 @@ package dev.tideover.sdk.internal;
 import dev.tideover.sdk.HeadOfLine;
 import dev.tideover.sdk.internal.core.Adoption;
 import dev.tideover.sdk.internal.core.CommitNoteCodec;
+import dev.tideover.sdk.internal.core.FinishedBatch;
+import dev.tideover.sdk.internal.core.FinishedBatches;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
@@ -11,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -78,6 +82,7 @@ public final class ManualEngine implements AutoCloseable {
             member,
             new Workers(settings),
             sender,
+            LedgerWriter.on(this::execute, settings, sender, mailbox),
             mailbox,
             new Adopting(),
             true,
@@ -171,6 +176,26 @@ public final class ManualEngine implements AutoCloseable {
       }
     }
     return List.copyOf(entries.values());
+  }
+
+  /** What the ledger has about requests with an idempotency key. */
+  private record Finished(FinishedIds ids, FinishedBatches batches) {}
+
+  private Finished finished() {
+    long window = settings.idempotencyWindow().toMillis();
+    Finished finished = new Finished(new FinishedIds(window), new FinishedBatches(window));
+    for (ConsumerRecord<byte[], byte[]> record : sentTo(ServiceTopics.ledger(settings))) {
+      FinishedCodec.Name name =
+          FinishedCodec.isBatch(record.key()) ? FinishedCodec.name(record.key()) : null;
+      if (name != null && record.value() == null) {
+        finished.batches.remove(name.writer(), name.number());
+      } else if (name != null) {
+        FinishedBatch batch = Objects.requireNonNull(FinishedCodec.decode(name, record.value()));
+        finished.batches.add(batch.writer(), batch.number(), batch.finishedAt());
+        finished.ids.addAll(batch, clock.millis());
+      }
+    }
+    return finished;
   }
 
   /**
@@ -270,10 +295,11 @@ public final class ManualEngine implements AutoCloseable {
     }
   }
 
-  /** There is nothing to be found out but what is committed and what is cancelled. */
+  /** There is nothing to be found out but what is committed, cancelled, and finished. */
   private final class Adopting implements Doing.Adopting {
     @Override
     public void adopt(TopicPartition adopted, long number) {
+      Finished finished = finished();
       OffsetAndMetadata known = consumer.committed(Set.of(adopted)).get(adopted);
       mailbox.adopted(
           adopted,
@@ -285,7 +311,9 @@ public final class ManualEngine implements AutoCloseable {
               0,
               appended.size(),
               cancelled(),
-              Set.of()));
+              Set.of(),
+              finished.ids(),
+              finished.batches()));
     }
 
     @Override

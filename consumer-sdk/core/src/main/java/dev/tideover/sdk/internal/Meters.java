@@ -1,6 +1,7 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.HeadOfLine;
+import dev.tideover.wire.ReplyOutcome;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -46,6 +47,7 @@ final class Meters implements AutoCloseable {
   /**
    * The state of the engine at one time; immutable.
    *
+   * @param remembered ids of finished requests
    * @param eventsDropped since the start
    * @param partitions those that it holds
    */
@@ -54,10 +56,11 @@ final class Meters implements AutoCloseable {
       int limit,
       int lanesWaiting,
       boolean held,
+      long remembered,
       long eventsDropped,
       List<Partition> partitions) {
 
-    static final Snapshot EMPTY = new Snapshot(0, 0, 0, false, 0, List.of());
+    static final Snapshot EMPTY = new Snapshot(0, 0, 0, false, 0, 0, List.of());
 
     /** Copies the list. */
     Snapshot {
@@ -150,6 +153,21 @@ final class Meters implements AutoCloseable {
     }
   }
 
+  /** A request is answered as one that has finished before. */
+  void repeated(ReplyOutcome outcome) {
+    if (instruments != null) {
+      (outcome == ReplyOutcome.DUPLICATE ? instruments.duplicates : instruments.mismatches)
+          .increment();
+    }
+  }
+
+  /** Ids of finished requests were forgotten before their time. */
+  void forgotten(int ids) {
+    if (instruments != null) {
+      instruments.forgotten.increment(ids);
+    }
+  }
+
   /** Owner: how things stand, about once a second. Doesn't throw. */
   void snapshot(Snapshot snapshot) {
     latest = snapshot;
@@ -204,6 +222,9 @@ final class Meters implements AutoCloseable {
     private final Counter deadOfOther;
     private final Counter expired;
     private final Counter cancelled;
+    private final Counter duplicates;
+    private final Counter mismatches;
+    private final Counter forgotten;
     private final List<Meter> ofConsumer = new ArrayList<>();
 
     /** Owner: those that are ours to remove. */
@@ -225,10 +246,14 @@ final class Meters implements AutoCloseable {
       deadOfOther = counter(SdkMeter.DEAD, "reason", OTHER);
       expired = counter(SdkMeter.EXPIRED);
       cancelled = counter(SdkMeter.CANCELLED);
+      duplicates = counter(SdkMeter.DUPLICATES);
+      mismatches = counter(SdkMeter.MISMATCHES);
+      forgotten = counter(SdkMeter.FORGOTTEN);
       eventsDropped();
       gauge(SdkMeter.IN_FLIGHT, common, each -> each.shown.inFlight(), ofConsumer);
       gauge(SdkMeter.LIMIT, common, each -> each.shown.limit(), ofConsumer);
       gauge(SdkMeter.LANES_WAITING, common, each -> each.shown.lanesWaiting(), ofConsumer);
+      gauge(SdkMeter.REMEMBERED, common, each -> each.shown.remembered(), ofConsumer);
       gauge(SdkMeter.HELD, common, each -> each.shown.held() ? 1 : 0, ofConsumer);
     }
 

@@ -1,9 +1,11 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.internal.Adopter.Result;
-import dev.tideover.sdk.internal.LedgerReader.Span;
+import dev.tideover.sdk.internal.LedgerPart.Content;
+import dev.tideover.sdk.internal.LedgerPart.Span;
 import dev.tideover.sdk.internal.core.Adoption;
 import dev.tideover.sdk.internal.core.CommitNoteCodec;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
@@ -47,6 +50,7 @@ final class PartitionInquiry implements AutoCloseable {
   private final Settings settings;
   private final boolean hasLedger;
   private final String ledgerTopic;
+  private final Duration window;
   private final Supplier<Set<String>> alive;
   private final BiConsumer<Uuid, Uuid> onTopicChanged;
   private final Admin admin;
@@ -61,17 +65,22 @@ final class PartitionInquiry implements AutoCloseable {
   PartitionInquiry(
       Settings settings,
       boolean ledger,
+      Duration window,
+      LongSupplier epochMillis,
       Supplier<Set<String>> alive,
       BiConsumer<Uuid, Uuid> onTopicChanged) {
     this.settings = settings;
     this.hasLedger = ledger;
     this.ledgerTopic = ServiceTopics.ledger(settings);
+    this.window = window;
     this.alive = alive;
     this.onTopicChanged = onTopicChanged;
     Map<String, Object> config = ClientProperties.admin(settings, "adopter");
     this.admin = ClientProperties.client(() -> Admin.create(config));
     try {
-      this.reader = new LedgerReader(settings);
+      this.reader =
+          new LedgerReader(
+              settings, window, epochMillis, FinishedIds.most(Runtime.getRuntime().maxMemory()));
     } catch (RuntimeException refused) {
       admin.close(CLOSE_TIMEOUT);
       throw refused;
@@ -112,7 +121,8 @@ final class PartitionInquiry implements AutoCloseable {
                 requests.begin(partition),
                 requests.end(partition),
                 List.of(),
-                Set.of());
+                Set.of(),
+                window.toMillis());
         TopicPartition entries = ledgerOf(partition);
         boolean remembered =
             partition.partition() < ledgerPartitions && ledger.begin(entries) < ledger.end(entries);
@@ -145,10 +155,10 @@ final class PartitionInquiry implements AutoCloseable {
       reader.read(
           spans,
           ledger -> wanted.test(requestsOf(ledger)),
-          (ledger, entries) -> {
+          (ledger, content) -> {
             Adoption found = waiting.remove(requestsOf(ledger));
             if (found != null) {
-              known.accept(requestsOf(ledger), result(found, ledger, entries));
+              known.accept(requestsOf(ledger), result(found, ledger, content));
             }
           });
     } catch (AuthorizationException refused) {
@@ -157,9 +167,8 @@ final class PartitionInquiry implements AutoCloseable {
     }
   }
 
-  private Result result(
-      Adoption found, TopicPartition ledger, @Nullable List<LedgerEntry> entries) {
-    if (entries == null) {
+  private Result result(Adoption found, TopicPartition ledger, @Nullable Content content) {
+    if (content == null) {
       return new Result.Failed(
           "partition "
               + ledger.partition()
@@ -178,8 +187,10 @@ final class PartitionInquiry implements AutoCloseable {
             found.note(),
             found.begin(),
             found.end(),
-            entries,
-            anyOpenStart(entries) ? alive.get() : Set.of()));
+            content.entries(),
+            anyOpenStart(content.entries()) ? alive.get() : Set.of(),
+            content.finished(),
+            content.batches()));
   }
 
   /** Otherwise nobody asks who is alive, and to find that out can take most of a second. */

@@ -33,6 +33,7 @@ final class PollLoop {
   private static final int OVERHEAD_BYTES = 1_024;
 
   private static final long COMMIT_BUDGET = TimeUnit.SECONDS.toNanos(5);
+  private static final long LEDGER_BUDGET = TimeUnit.SECONDS.toNanos(5);
   private static final long REVOKE_BUDGET = TimeUnit.SECONDS.toNanos(5);
 
   /** The longest poll while all is quiet, while something is out, and while a window is full. */
@@ -252,9 +253,12 @@ final class PollLoop {
    *     others have by now must not be committed
    */
   private void commitAndWait(boolean mayPoll) throws InterruptedException {
-    long deadline = now() + COMMIT_BUDGET;
+    long ledgerDeadline = now() + LEDGER_BUDGET;
+    long deadline = ledgerDeadline + COMMIT_BUDGET;
     while (true) {
-      CommitSnapshot snapshot = core.snapshot();
+      CommitSnapshot snapshot = core.prepareCommit(now());
+      awaitLedger(snapshot, ledgerDeadline);
+      snapshot = core.prepared(snapshot);
       if (snapshot.isEmpty()) {
         return;
       }
@@ -273,6 +277,16 @@ final class PollLoop {
           }
           receive(poll());
         }
+      }
+    }
+  }
+
+  /** Waits for the batches of finished ids that the snapshot needs, and hears what else is told. */
+  private void awaitLedger(CommitSnapshot snapshot, long deadline) throws InterruptedException {
+    while (!core.isWritten(snapshot, now()) && now() - deadline < 0) {
+      Message message = mailbox.poll(FULL_POLL); // one that has failed is tried again in between
+      if (message != null) {
+        message.tell(core, now());
       }
     }
   }

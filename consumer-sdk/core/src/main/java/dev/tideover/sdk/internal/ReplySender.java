@@ -28,8 +28,13 @@ final class ReplySender implements AutoCloseable {
   /** Told once per send, on the producer's thread or the caller's; must not block. */
   @FunctionalInterface
   interface Acknowledgement {
-    /** With null: Kafka has it on all in-sync replicas. Otherwise it may have it or not. */
-    void onCompletion(@Nullable Exception failure);
+    /**
+     * With null: Kafka has it on all in-sync replicas. Otherwise it may have it or not.
+     *
+     * @param offset where it stands in its partition; -1 if Kafka hasn't said so: it has failed, or
+     *     the broker had it already when it was sent again
+     */
+    void onCompletion(long offset, @Nullable Exception failure);
   }
 
   private static final Logger log = LoggerFactory.getLogger(ReplySender.class);
@@ -129,12 +134,12 @@ final class ReplySender implements AutoCloseable {
     }
     send(
         record,
-        failure -> {
+        (offset, failure) -> {
           if (failure == null) {
             proven.add(place);
           }
           proving.remove(place);
-          acknowledgement.onCompletion(failure);
+          acknowledgement.onCompletion(offset, failure);
         });
     return true;
   }
@@ -144,14 +149,17 @@ final class ReplySender implements AutoCloseable {
   void send(ProducerRecord<byte[], byte[]> record, Acknowledgement acknowledgement) {
     Producer<byte[], byte[]> current = producer;
     try {
-      current.send(record, (metadata, failure) -> acknowledgement.onCompletion(failure));
+      current.send(
+          record,
+          (metadata, failure) ->
+              acknowledgement.onCompletion(metadata == null ? -1 : metadata.offset(), failure));
     } catch (KafkaException | IllegalStateException failure) {
       // send() reports what concerns the record through the callback. What it throws concerns the
       // producer: one that has failed for good, or was replaced by another thread just now.
       if (!(failure instanceof ApiException) && !(failure instanceof InterruptException)) {
         replace(current, failure);
       }
-      acknowledgement.onCompletion(failure);
+      acknowledgement.onCompletion(-1, failure);
     }
   }
 
@@ -162,7 +170,7 @@ final class ReplySender implements AutoCloseable {
         trySend(
             record,
             partition == null ? 0 : partition,
-            failure -> log.trace("Heartbeat acknowledged", failure));
+            (offset, failure) -> log.trace("Heartbeat acknowledged", failure));
     if (!sent) {
       log.trace("The first heartbeat is on its way still");
     }

@@ -45,6 +45,7 @@ final class Reporter {
             view.limit(),
             view.waiting(),
             view.held(),
+            view.finished(),
             events.dropped(),
             partitions));
   }

@@ -38,6 +38,21 @@ enum SdkMeter {
       "tideover.sdk.cancelled",
       "requests",
       "Requests that never began, since a client had cancelled them"),
+  DUPLICATES(
+      Kind.COUNTER,
+      "tideover.sdk.duplicates",
+      "requests",
+      "Requests that had finished before and were sent again: answered so, and not handled"),
+  MISMATCHES(
+      Kind.COUNTER,
+      "tideover.sdk.mismatches",
+      "requests",
+      "Requests refused since their idempotency key had been used for another one"),
+  FORGOTTEN(
+      Kind.COUNTER,
+      "tideover.sdk.forgotten",
+      "requests",
+      "Finished requests forgotten within the idempotency window, for want of memory"),
   EVENTS_DROPPED(
       Kind.COUNTER,
       "tideover.sdk.events.dropped",
@@ -54,6 +69,11 @@ enum SdkMeter {
       "tideover.sdk.lanes.waiting",
       "",
       "Lanes whose first request could start, but for the limit or a hold"),
+  REMEMBERED(
+      Kind.GAUGE,
+      "tideover.sdk.remembered",
+      "requests",
+      "Finished requests with an idempotency key that are remembered, about 40 bytes each"),
   HELD(
       Kind.GAUGE,
       "tideover.sdk.held",

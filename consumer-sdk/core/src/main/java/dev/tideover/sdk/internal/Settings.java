@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param instance the instance's name, random where the user gave none
  * @param named whether the user gave it
  * @param properties Kafka client settings of the user's
+ * @param idempotencyWindow for which a finished request with an idempotency key is known
  * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
  * @param executor the user's own, or null
@@ -41,6 +42,7 @@ public record Settings(
     Duration handlerTimeout,
     Ordering ordering,
     OnExhausted onExhausted,
+    Duration idempotencyWindow,
     Predicate<Throwable> infrastructureFault,
     List<String> replyTopics,
     @Nullable Executor executor,
@@ -65,6 +67,7 @@ public record Settings(
         handlerTimeout,
         ordering,
         onExhausted,
+        idempotencyWindow,
         infrastructureFault,
         replyTopics,
         other,

@@ -11,7 +11,6 @@ import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.RequestCodec;
 import dev.tideover.wire.RequestEnvelope;
-import dev.tideover.wire.RequestId;
 import dev.tideover.wire.WireFormatException;
 import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
@@ -80,8 +79,7 @@ public final class ManualConsumer implements AutoCloseable {
    */
   public String deliver(TestRequest request) {
     RequestEnvelope envelope =
-        request.envelope(
-            RequestId.random(), new ReplyAddress(engine.replyTopic(), 0), clock.instant());
+        request.envelope(new ReplyAddress(engine.replyTopic(), 0), clock.instant());
     engine.append(
         RequestCodec.encode(envelope, engine.partition().topic(), engine.partition().partition()));
     return envelope.id().toString();
@@ -122,7 +120,7 @@ public final class ManualConsumer implements AutoCloseable {
     return engine.sentTo(engine.replyTopic()).stream().map(ManualConsumer::decode).toList();
   }
 
-  /** The first reply to a request. */
+  /** The first reply to a request; those to resends come after it in {@link #replies}. */
   public Optional<ReplyEnvelope> reply(String requestId) {
     return replies().stream().filter(r -> r.id().toString().equals(requestId)).findFirst();
   }
@@ -178,7 +176,8 @@ public final class ManualConsumer implements AutoCloseable {
 
   /**
    * What an operator does to a dead letter that may be handled after all: its record is appended to
-   * the partition again, with the same request id.
+   * the partition again, with the same request id. Without its mark of an idempotency key, since it
+   * would be taken for a resend, and answered with its failure.
    *
    * @param index in {@link #deadLetters}
    */
@@ -187,7 +186,7 @@ public final class ManualConsumer implements AutoCloseable {
     ProducerRecord<byte[], byte[]> again =
         new ProducerRecord<>(engine.partition().topic(), dead.key(), dead.value());
     for (Header header : dead.headers()) {
-      if (!header.key().startsWith(DEAD_HEADERS)) {
+      if (!header.key().startsWith(DEAD_HEADERS) && !header.key().equals(WireHeaders.IDEMPOTENT)) {
         again.headers().add(header);
       }
     }

@@ -7,8 +7,11 @@ import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyAddress;
 import dev.tideover.wire.RequestEnvelope;
 import dev.tideover.wire.RequestId;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param path with the query, if there is one
  * @param key the ordering key; null for none
  * @param fields header fields by name
+ * @param idempotencyKey requests with the same one have the same id; null for none
  * @param patience from its acceptance to its deadline; null for no deadline
  */
 public record TestRequest(
@@ -28,6 +32,7 @@ public record TestRequest(
     @Nullable String key,
     Map<String, String> fields,
     byte[] body,
+    @Nullable String idempotencyKey,
     @Nullable Duration patience) {
 
   /** Copies the fields. */
@@ -37,24 +42,32 @@ public record TestRequest(
 
   /** A request without a key, fields, content or deadline. */
   public static TestRequest of(String method, String path) {
-    return new TestRequest(method, path, null, Map.of(), new byte[0], null);
+    return new TestRequest(method, path, null, Map.of(), new byte[0], null, null);
   }
 
   /** The same with an ordering key. */
   public TestRequest key(String orderingKey) {
-    return new TestRequest(method, path, orderingKey, fields, body, patience);
+    return new TestRequest(method, path, orderingKey, fields, body, idempotencyKey, patience);
+  }
+
+  /**
+   * The same with an Idempotency-Key. A gateway makes the request's id of it, so that one that is
+   * delivered again has the same id, and is recognised.
+   */
+  public TestRequest idempotencyKey(String sameForResends) {
+    return new TestRequest(method, path, key, fields, body, sameForResends, patience);
   }
 
   /** The same with one more header field. */
   public TestRequest header(String name, String value) {
     Map<String, String> more = new TreeMap<>(fields);
     more.put(name.toLowerCase(Locale.ROOT), value);
-    return new TestRequest(method, path, key, more, body, patience);
+    return new TestRequest(method, path, key, more, body, idempotencyKey, patience);
   }
 
   /** The same with this content. */
   public TestRequest body(byte[] content) {
-    return new TestRequest(method, path, key, fields, content, patience);
+    return new TestRequest(method, path, key, fields, content, idempotencyKey, patience);
   }
 
   /** The same with this text as content, in UTF-8. */
@@ -64,18 +77,32 @@ public record TestRequest(
 
   /** The same with a deadline so long after its acceptance. */
   public TestRequest deadlineAfter(Duration time) {
-    return new TestRequest(method, path, key, fields, body, time);
+    return new TestRequest(method, path, key, fields, body, idempotencyKey, time);
   }
 
-  RequestEnvelope envelope(RequestId id, ReplyAddress replyTo, Instant acceptedAt) {
+  private RequestId id() {
+    return idempotencyKey == null
+        ? RequestId.random()
+        : RequestId.ofBytes(Arrays.copyOf(sha256(idempotencyKey.getBytes(UTF_8)), 16));
+  }
+
+  private static byte[] sha256(byte[] of) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(of);
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new AssertionError("every Java platform has SHA-256", impossible);
+    }
+  }
+
+  RequestEnvelope envelope(ReplyAddress replyTo, Instant acceptedAt) {
     HttpFields.Builder lines = HttpFields.builder();
     fields.forEach(lines::add);
     return new RequestEnvelope(
-        id,
+        id(),
         replyTo,
         acceptedAt,
         patience == null ? null : acceptedAt.plus(patience),
-        false,
+        idempotencyKey != null,
         fingerprint(),
         key,
         method,

@@ -43,6 +43,7 @@ import org.junit.jupiter.api.Timeout;
 class AdopterIT {
 
   private static final int PARTITIONS = 12;
+  private static final Duration WINDOW = Duration.ofHours(1);
   private static final Set<String> ALIVE = Set.of("a-run", "another-run");
 
   private final BlockingQueue<List<Uuid>> changes = new LinkedBlockingQueue<>();
@@ -62,7 +63,13 @@ class AdopterIT {
     Settings settings = TestSettings.of(kafka.bootstrapServers(), service, "one");
     Adopter adopter =
         Adopter.start(
-            settings, ledger, () -> {}, () -> ALIVE, (old, now) -> changes.add(List.of(old, now)));
+            settings,
+            ledger,
+            WINDOW,
+            System::currentTimeMillis,
+            () -> {},
+            () -> ALIVE,
+            (old, now) -> changes.add(List.of(old, now)));
     adopter.awaitWarm(Duration.ofSeconds(20));
     return adopter;
   }
@@ -104,7 +111,17 @@ class AdopterIT {
     }
     try (Adopter adopter = start(kafka, true)) {
       assertThat(adopted(adopter, 3))
-          .isEqualTo(new Adoption(topicId(kafka), Adoption.NONE, null, 0, 5, List.of(), Set.of()));
+          .usingRecursiveComparison()
+          .isEqualTo(
+              new Adoption(
+                  topicId(kafka),
+                  Adoption.NONE,
+                  null,
+                  0,
+                  5,
+                  List.of(),
+                  Set.of(),
+                  WINDOW.toMillis()));
       assertThat(adopted(adopter, 4).end()).isZero();
     }
   }

@@ -44,7 +44,7 @@ class MetersTest {
   }
 
   private static Snapshot snapshot(Partition... partitions) {
-    return new Snapshot(3, 64, 5, true, 7, List.of(partitions));
+    return new Snapshot(3, 64, 5, true, 9, 7, List.of(partitions));
   }
 
   private RequiredSearch get(SdkMeter meter, String... tags) {

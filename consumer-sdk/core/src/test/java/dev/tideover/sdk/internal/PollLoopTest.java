@@ -63,7 +63,7 @@ class PollLoopTest {
   private static final Duration BOUND = Duration.ofSeconds(20);
 
   private static final Adoption NOTHING_KNOWN =
-      new Adoption(Uuid.ZERO_UUID, Adoption.NONE, null, 0, 0, List.of(), Set.of());
+      new Adoption(Uuid.ZERO_UUID, Adoption.NONE, null, 0, 0, List.of(), Set.of(), 1);
 
   private final ScriptedConsumer consumer = new ScriptedConsumer();
   private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -220,6 +220,7 @@ class PollLoopTest {
             BOUND,
             Ordering.KEY,
             OnExhausted.CONTINUE,
+            Duration.ofHours(1),
             failure -> false,
             List.of("tideover.replies"),
             executor,
@@ -238,6 +239,7 @@ class PollLoopTest {
             member,
             workers,
             sender,
+            LedgerWriter.on(threads, settings, sender, mailbox),
             mailbox,
             new Doing.Adopting() {
               @Override

@@ -110,7 +110,15 @@ class RefusedTopicsIT {
                 "User:ANONYMOUS", "*", AclOperation.DESCRIBE, AclPermissionType.ALLOW));
     kafka.admin().createAcls(List.of(describe)).all().get(20, TimeUnit.SECONDS);
 
-    try (Adopter adopter = Adopter.start(settings, true, () -> {}, Set::of, (old, now) -> {})) {
+    try (Adopter adopter =
+        Adopter.start(
+            settings,
+            true,
+            Duration.ofHours(1),
+            System::currentTimeMillis,
+            () -> {},
+            Set::of,
+            (old, now) -> {})) {
       adopter.awaitWarm(Duration.ofSeconds(20));
       CompletableFuture<Result> result = new CompletableFuture<>();
       adopter.adopt(new TopicPartition(service + ".requests", 1), result::complete);

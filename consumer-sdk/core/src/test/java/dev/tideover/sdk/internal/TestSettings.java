@@ -37,6 +37,7 @@ public final class TestSettings {
         Duration.ofSeconds(30),
         Ordering.KEY,
         OnExhausted.CONTINUE,
+        Duration.ofHours(1),
         failure -> false,
         List.of(),
         null,

@@ -310,6 +310,91 @@ class ManualConsumerTest {
   }
 
   @Test
+  void aRequestThatIsSentAgainIsAnsweredAsADuplicateAndOneThatAsksForSomethingElseAsAMismatch() {
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                request -> {
+                  handled.add(request.text());
+                  return Outcome.reply(201);
+                }),
+            clock)) {
+      TestRequest order = TestRequest.of("POST", "/orders").idempotencyKey("o1").text("one");
+      consumer.deliver(request(null, "before"));
+      String id = consumer.deliver(order);
+      assertThat(consumer.deliver(order)).isEqualTo(id); // while the first hasn't ended
+      consumer.tick();
+      consumer.deliver(order);
+      consumer.deliver(order.text("two"));
+      consumer.deliver(order.idempotencyKey("o2"));
+      consumer.deliver(request("k", "without"));
+      consumer.deliver(request("k", "without"));
+      consumer.tick(Duration.ofSeconds(1));
+
+      assertThat(handled).containsExactly("before", "one", "one", "without", "without");
+      assertThat(consumer.replies().stream().filter(reply -> reply.id().toString().equals(id)))
+          .extracting(reply -> reply.outcome().text() + " " + reply.original())
+          .containsExactly("completed -1", "duplicate 1", "duplicate 1", "mismatch -1");
+    }
+  }
+
+  @Test
+  void whatHasFinishedIsKnownAfterThePartitionHasMovedUntilItsWindowIsOver() {
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                    request -> {
+                      handled.add(request.text());
+                      return Outcome.reply(201);
+                    })
+                .idempotencyWindow(Duration.ofMinutes(8)),
+            clock)) {
+      TestRequest order = TestRequest.of("POST", "/orders").idempotencyKey("o1").text("one");
+      consumer.deliver(order);
+      consumer.tick();
+      consumer.tick(Duration.ofSeconds(2)); // is committed now
+      consumer.redeliver();
+      consumer.deliver(order);
+      consumer.tick(Duration.ofMinutes(7));
+      assertThat(handled).containsExactly("one");
+      assertThat(consumer.replies()).hasSize(2);
+
+      consumer.tick(Duration.ofMinutes(3));
+      consumer.deliver(order);
+      consumer.tick();
+      assertThat(handled).containsExactly("one", "one");
+    }
+  }
+
+  @Test
+  void aFailureIsReplayedUntilAnOperatorHasTheRequestHandledAgain() {
+    boolean[] mended = {false};
+    try (ManualConsumer consumer =
+        ManualConsumer.start(
+            orders(
+                request -> {
+                  handled.add(request.text());
+                  return mended[0] ? Outcome.reply(204) : Outcome.deadLetter("never");
+                }),
+            clock)) {
+      TestRequest order = TestRequest.of("POST", "/orders").idempotencyKey("o1").text("one");
+      consumer.deliver(order);
+      consumer.tick();
+      mended[0] = true;
+      consumer.deliver(order);
+      consumer.tick();
+      assertThat(handled).hasSize(1);
+      consumer.redeliverDead(0);
+      consumer.tick();
+
+      assertThat(handled).hasSize(2);
+      assertThat(consumer.replies())
+          .extracting(reply -> reply.outcome().text())
+          .containsExactly("dead", "duplicate", "completed");
+    }
+  }
+
+  @Test
   void whatIsMissingIsSaid() {
     assertThatThrownBy(() -> ManualConsumer.start(Tideover.service("orders"), clock))
         .isInstanceOf(IllegalStateException.class)

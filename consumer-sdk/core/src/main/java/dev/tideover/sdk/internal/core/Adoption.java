@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param ledger the entries in this partition of the ledger; empty where there is no ledger
  * @param alive the incarnations whose heartbeats are heard. An incarnation is one run of one
  *     instance: a random text made at its start
+ * @param finished ids of finished requests that the ledger knows, within their window; whoever gets
+ *     the adoption owns it from then on
+ * @param batches the batches in which they stand there, and those whose window is over; likewise
  */
 public record Adoption(
     Uuid topicId,
@@ -24,10 +27,34 @@ public record Adoption(
     long begin,
     long end,
     List<LedgerEntry> ledger,
-    Set<String> alive) {
+    Set<String> alive,
+    FinishedIds finished,
+    FinishedBatches batches) {
 
   /** No offset. */
   public static final long NONE = -1;
+
+  /** One without finished ids. */
+  public Adoption(
+      Uuid topicId,
+      long committed,
+      @Nullable CommitNote note,
+      long begin,
+      long end,
+      List<LedgerEntry> ledger,
+      Set<String> alive,
+      long windowMillis) {
+    this(
+        topicId,
+        committed,
+        note,
+        begin,
+        end,
+        ledger,
+        alive,
+        new FinishedIds(windowMillis),
+        new FinishedBatches(windowMillis));
+  }
 
   /** Copies the collections. */
   public Adoption {

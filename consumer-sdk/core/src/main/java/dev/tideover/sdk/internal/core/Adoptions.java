@@ -60,7 +60,9 @@ final class Adoptions<W> {
       closeStarts(partition, found);
     }
     effects.seek(partition, inheritance.offset());
-    Assignment<W> assignment = new Assignment<>(partition, inheritance);
+    Assignment<W> assignment =
+        new Assignment<>(
+            partition, inheritance, new FinishedPart(found.finished(), found.batches()));
     unmarked.put(partition, assignment);
     cancellations.adopted(assignment, found);
   }
@@ -160,7 +162,10 @@ final class Adoptions<W> {
       if (unknown.remove(partition) != null) {
         effects.abandonAdoption(partition);
       }
-      unmarked.remove(partition);
+      Assignment<W> assignment = unmarked.remove(partition);
+      if (assignment != null) {
+        assignment.live = false;
+      }
       refused.remove(partition);
     }
   }

@@ -61,6 +61,9 @@ final class Assignment<W> {
   /** What clients want not to begin, by offset; until a commit has passed it. */
   final TreeMap<Long, LedgerEntry.Cancelled> cancelled;
 
+  /** What has finished with an idempotency key. */
+  final FinishedPart finished;
+
   /** The offset last committed. */
   long committed;
 
@@ -83,9 +86,15 @@ final class Assignment<W> {
   /** Which range of the inheritance's done offsets comes next. */
   private int nextDone;
 
+  /** One that remembers no finished requests. */
   Assignment(TopicPartition partition, Inheritance inheritance) {
+    this(partition, inheritance, FinishedPart.empty());
+  }
+
+  Assignment(TopicPartition partition, Inheritance inheritance, FinishedPart finished) {
     this.partition = partition;
     this.inheritance = inheritance;
+    this.finished = finished;
     this.parked = new HashMap<>(inheritance.parked());
     this.committed = inheritance.offset();
     this.cancelled = new TreeMap<>(inheritance.cancelled());

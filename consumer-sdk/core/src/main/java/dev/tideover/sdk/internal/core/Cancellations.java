@@ -39,13 +39,15 @@ final class Cancellations<W> {
 
   private final Policy policy;
   private final Effects<W> effects;
+  private final Finished<W> finished;
 
   /** The oldest first. */
   private final ArrayDeque<Early> early = new ArrayDeque<>();
 
-  Cancellations(Policy policy, Effects<W> effects) {
+  Cancellations(Policy policy, Effects<W> effects, Finished<W> finished) {
     this.policy = policy;
     this.effects = effects;
+    this.finished = finished;
   }
 
   /** A notice about a partition that is being found out about. */
@@ -123,7 +125,8 @@ final class Cancellations<W> {
 
   /**
    * Whether it is cancelled from now on: that is wanted, and it hasn't begun. What is out isn't
-   * decided about before it comes back.
+   * decided about before it comes back. Nor is one that was sent again: whether it has begun is
+   * what its first record tells.
    */
   boolean decide(Work<W> work) {
     boolean idle = work.state == Work.State.QUEUED || work.state == Work.State.WAITING;
@@ -131,7 +134,7 @@ final class Cancellations<W> {
     if (wish == null) {
       return false;
     }
-    if (!wish.decided() && work.hasBegun()) {
+    if (!wish.decided() && (work.hasBegun() || finished.isResend(work))) {
       effects.forget(work.partition(), wish.key());
       work.assignment.cancelled.remove(wish.offset());
       return false;

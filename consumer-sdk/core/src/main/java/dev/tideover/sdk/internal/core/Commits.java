@@ -1,68 +1,176 @@
 package dev.tideover.sdk.internal.core;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
 /**
- * When to commit: every second or every 1,000 completions, at once where a partition has to be
- * marked as held, and one at a time. Part of {@link Core}, with the same owner.
+ * What is committed, and what follows when it is. Part of {@link Core}, with the same owner.
+ *
+ * <p>Every request with an idempotency key that has ended before a snapshot was taken is in the
+ * ledger before that snapshot is committed: the snapshot waits for the batches, see {@link
+ * Finished}. So whoever goes on from the committed offset knows all that finished before it. A
+ * partition whose batches take long is left out of the commit, and the others go on.
  */
-final class Commits {
+final class Commits<W> {
 
-  private static final long SECOND = 1_000_000_000L;
-  private static final long INTERVAL = SECOND;
-  private static final int MOST_COMPLETIONS = 1_000;
+  /** So long a snapshot waits for the ledger; what isn't there then is left to the next one. */
+  private static final long LONGEST_WAIT = 1_000_000_000L;
 
-  /** Without an answer for so long, there won't be one. */
-  private static final long LOST = 30 * SECOND;
+  private final Policy policy;
+  private final Effects<W> effects;
+  private final Lanes<W> lanes;
+  private final Adoptions<W> adoptions;
+  private final Recollection<W> recollection;
+  private final Cancellations<W> cancellations;
+  private final Finished<W> finished;
+  private final Supplier<CommitSnapshot> snapshots;
+  private final CommitPace pace;
 
-  private static final long RETRY_PAUSE = SECOND / 10;
+  /** Waits for the ledger. Of its partitions nothing else is committed meanwhile. */
+  private @Nullable CommitSnapshot waiting;
 
-  private int completions;
-  private long next;
-  private long began;
-  private boolean underWay;
-  private boolean failed;
+  private long waitingSince;
 
-  Commits(long now) {
-    this.next = now + INTERVAL;
-    this.began = now;
+  Commits(
+      Policy policy,
+      Effects<W> effects,
+      Lanes<W> lanes,
+      Adoptions<W> adoptions,
+      Recollection<W> recollection,
+      Cancellations<W> cancellations,
+      Finished<W> finished,
+      Supplier<CommitSnapshot> snapshots,
+      long now) {
+    this.policy = policy;
+    this.effects = effects;
+    this.lanes = lanes;
+    this.adoptions = adoptions;
+    this.recollection = recollection;
+    this.cancellations = cancellations;
+    this.finished = finished;
+    this.snapshots = snapshots;
+    this.pace = new CommitPace(now);
   }
 
   void completed() {
-    completions++;
+    pace.completed();
   }
 
-  boolean anyCompletions() {
-    return completions > 0;
+  /** Whether all that has ended is committed, or on its way. */
+  boolean isQuiet() {
+    return !pace.anyCompletions() && waiting == null && !adoptions.anyUnmarked();
+  }
+
+  /** Begins one if it is time for it. */
+  void begin(long now) {
+    finished.tick(now);
+    if (waiting == null && pace.isDue(adoptions.anyUnmarked(), now)) {
+      CommitSnapshot snapshot = snapshots.get();
+      pace.taken();
+      finished.write(snapshot, now);
+      waiting = snapshot;
+      waitingSince = now;
+    }
+    if (waiting == null) {
+      return;
+    }
+    boolean mayGo = isWritten(waiting) || now - waitingSince >= LONGEST_WAIT;
+    if (mayGo && pace.mayBegin(now)) {
+      CommitSnapshot written = onlyWritten(waiting);
+      waiting = null;
+      send(written, now);
+    } else if (!mayGo && adoptions.anyUnmarked() && pace.isDue(true, now)) {
+      // That somebody has a partition doesn't depend on what has finished in others.
+      CommitSnapshot marks = new CommitSnapshot();
+      adoptions.addTo(marks);
+      send(marks, now);
+    }
+  }
+
+  private void send(CommitSnapshot snapshot, long now) {
+    pace.begin(!snapshot.isEmpty(), now);
+    if (!snapshot.isEmpty()) {
+      effects.commit(snapshot);
+    }
   }
 
   /**
-   * Whether to begin one now.
-   *
-   * @param urgent whether there is something that mustn't wait for its time
+   * Takes a snapshot of what is to be committed while the owner waits for that, and has the ledger
+   * written for it. It takes the place of one that waits, whose offsets would be older.
    */
-  boolean isDue(boolean urgent, long now) {
-    boolean late = now - next >= 0;
-    boolean lost = underWay && now - began >= LOST;
-    boolean due = urgent || lost || completions > 0 && (late || completions >= MOST_COMPLETIONS);
-    boolean tooEarly = failed && !late;
-    // One at a time: of two under way the older could win and set the offset back.
-    boolean mustWait = underWay && !lost;
-    return due && !tooEarly && !mustWait;
+  CommitSnapshot prepare(long now) {
+    if (waiting != null) {
+      waiting = null;
+      pace.completed(); // in case that nothing comes of this one
+    }
+    CommitSnapshot snapshot = snapshots.get();
+    finished.write(snapshot, now);
+    return snapshot;
   }
 
-  void begin(boolean sent, long now) {
-    completions = 0;
-    failed = false;
-    underWay = sent;
-    began = now;
-    next = now + INTERVAL;
+  /** Whether the ledger has what it has to have before this is committed. */
+  boolean isWritten(CommitSnapshot snapshot) {
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      if (entry.assignment().live && !entry.assignment().finished.isWritten()) {
+        return false;
+      }
+    }
+    return true;
   }
 
-  void ended(boolean done, long now) {
-    underWay = false;
+  /** Waits for the ledger no longer, and leaves out the partitions that were taken away. */
+  CommitSnapshot prepared(CommitSnapshot snapshot) {
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      if (entry.assignment().live && !entry.assignment().finished.isWritten()) {
+        finished.giveUp(entry.assignment(), "it takes too long, and the partition is given up now");
+      }
+    }
+    return onlyWritten(snapshot);
+  }
+
+  private CommitSnapshot onlyWritten(CommitSnapshot snapshot) {
+    CommitSnapshot written = new CommitSnapshot();
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      if (!entry.assignment().live) {
+        continue;
+      }
+      if (entry.assignment().finished.isWritten()) {
+        written.add(entry);
+      } else {
+        pace.completed(); // so that it is looked at again
+      }
+    }
+    return written;
+  }
+
+  /** How one has ended. */
+  void ended(CommitSnapshot snapshot, boolean done, long now) {
+    pace.ended(done, now);
     if (!done) {
-      completions++; // so that it is tried again
-      failed = true;
-      next = now + RETRY_PAUSE;
+      return;
+    }
+    lanes.committed(snapshot);
+    for (CommitSnapshot.Entry entry : snapshot.entries()) {
+      recollection.committed(entry.assignment(), entry.offset());
+      cancellations.committed(entry.assignment(), entry.offset());
+    }
+    List<TopicPartition> marked = new ArrayList<>();
+    for (Assignment<W> assignment : adoptions.marked()) {
+      lanes.assign(assignment);
+      if (assignment.isOpen()) {
+        marked.add(assignment.partition);
+      }
+      if (assignment.inheritance.first() && policy.ledger()) {
+        // Not before there is an offset: to have begun without one means that it was lost.
+        effects.note(assignment.partition, new LedgerEntry.Begun(assignment.inheritance.topicId()));
+      }
+    }
+    if (!marked.isEmpty()) {
+      effects.resume(marked);
+      effects.opened(marked);
     }
   }
 }

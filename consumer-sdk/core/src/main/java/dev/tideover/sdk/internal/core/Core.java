@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  */
 public class Core<W> {
 
+  /** What has ended with no reply that anybody could get. */
+  public static final long NO_REPLY = -2;
+
   private static final long INFRASTRUCTURE_PAUSE = 500_000_000L;
   private static final long MAX_INFRASTRUCTURE_PAUSE = 5_000_000_000L;
 
@@ -33,12 +36,13 @@ public class Core<W> {
   private final Recollection<W> recollection;
   private final Parking<W> parking;
   private final Cancellations<W> cancellations;
+  private final Finished<W> finished;
   private final Pace pace;
   private final Breaker breaker = new Breaker();
   private final Permits permits = new Permits();
 
   private final Watchdog<W> watchdog;
-  private final Commits commits;
+  private final Commits<W> commits;
 
   /** The one that runs alone, from its start to the end of its handler. */
   private @Nullable Work<W> aloneOut;
@@ -57,13 +61,24 @@ public class Core<W> {
     this.policy = policy;
     this.effects = effects;
     this.lanes = lanes;
-    this.cancellations = new Cancellations<>(policy, effects);
+    this.finished = new Finished<>(policy, effects, lanes, now);
+    this.cancellations = new Cancellations<>(policy, effects, finished);
     this.adoptions = new Adoptions<>(policy, effects, cancellations);
     this.recollection = new Recollection<>(policy, effects);
     this.parking = new Parking<>(policy, effects);
     this.pace = new Pace(policy.concurrency(), now);
     this.watchdog = new Watchdog<>(policy, effects, now);
-    this.commits = new Commits(now);
+    this.commits =
+        new Commits<>(
+            policy,
+            effects,
+            lanes,
+            adoptions,
+            recollection,
+            cancellations,
+            finished,
+            this::snapshot,
+            now);
   }
 
   // ---- Partitions come and go.
@@ -171,7 +186,8 @@ public class Core<W> {
   /**
    * A record has come.
    *
-   * @param key requests with equal ones are handled one at a time; null for none
+   * @param key requests with equal ones are handled one at a time; null for none, and then those
+   *     with the same id are, if they have an idempotency key
    * @param step where it begins: {@code HANDLE}, or {@code BURY} for one that can't be handled
    */
   public void received(
@@ -181,7 +197,8 @@ public class Core<W> {
       int bytes,
       W payload,
       Work.Step step) {
-    Work<W> work = lanes.receive(partition, offset, key, bytes, payload);
+    Object lane = key == null && step == Work.Step.HANDLE ? idOf(payload) : key;
+    Work<W> work = lanes.receive(partition, offset, lane, bytes, payload);
     if (work == null) {
       if (lanes.takes(partition)) {
         commits.completed(); // it has ended before, so the commit may pass it
@@ -201,6 +218,11 @@ public class Core<W> {
     if (suspicion(work) == Trouble.Suspicion.ALONE) {
       lanes.isolateLaneOf(work);
     }
+  }
+
+  private @Nullable Object idOf(W payload) {
+    Identity who = effects.identityOf(payload);
+    return who == null ? null : new Lane.OfId(who.idHigh(), who.idLow());
   }
 
   /**
@@ -274,6 +296,13 @@ public class Core<W> {
     if (breaker.isProbe(work.ticket)) {
       probe = work;
     }
+    FinishedIds.Known known = finished.find(work);
+    if (known != null) {
+      breaker.lost(work.ticket, now);
+      finished.repeat(work, known);
+      begin(work, null);
+      return;
+    }
     String blocker = parking.blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
       breaker.lost(work.ticket, now);
@@ -301,9 +330,15 @@ public class Core<W> {
 
   // ---- Requests come back.
 
-  /** Kafka has acknowledged what it ended with. */
-  public void ended(Work<W> work, long now) {
+  /**
+   * Kafka has acknowledged what it ended with.
+   *
+   * @param replyOffset where its reply stands in its partition; {@link FinishedIds#UNKNOWN} where
+   *     Kafka hasn't said so, {@link #NO_REPLY} if there is none
+   */
+  public void ended(Work<W> work, long replyOffset, long now) {
     cameBack(work);
+    work.replyOffset = replyOffset;
     long nanos = work.takeHandlerNanos();
     if (nanos > 0) {
       pace.sample(now, nanos, permits.inUse(), false);
@@ -322,6 +357,7 @@ public class Core<W> {
 
   private void end(Work<W> work) {
     commits.completed();
+    finished.ended(work);
     recollection.ended(work);
     lanes.end(work);
   }
@@ -537,13 +573,7 @@ public class Core<W> {
 
   /** Begins a commit if it is time for one. */
   public void commit(long now) {
-    if (commits.isDue(adoptions.anyUnmarked(), now)) {
-      CommitSnapshot snapshot = snapshot();
-      commits.begin(!snapshot.isEmpty(), now);
-      if (!snapshot.isEmpty()) {
-        effects.commit(snapshot);
-      }
-    }
+    commits.begin(now);
   }
 
   /** What would be committed now. */
@@ -554,35 +584,47 @@ public class Core<W> {
   }
 
   /**
+   * What is to be committed by one who waits for it: not before {@link #isWritten}, or too long,
+   * and then {@link #prepared}.
+   */
+  public CommitSnapshot prepareCommit(long now) {
+    return commits.prepare(now);
+  }
+
+  /** Whether the ledger has what it has to have before this is committed. */
+  public boolean isWritten(CommitSnapshot snapshot, long now) {
+    finished.tick(now);
+    return commits.isWritten(snapshot);
+  }
+
+  /** What is to be committed of it now, be it written or not. */
+  public CommitSnapshot prepared(CommitSnapshot snapshot) {
+    return commits.prepared(snapshot);
+  }
+
+  /** A batch of finished ids is in the ledger. */
+  public void remembered(TopicPartition partition, FinishedBatch batch) {
+    finished.written(partition, batch);
+  }
+
+  /**
+   * It isn't, or nobody knows.
+   *
+   * @param refused whether it would be in vain to try again soon
+   * @param why for people
+   */
+  public void notRemembered(
+      TopicPartition partition, FinishedBatch batch, boolean refused, String why, long now) {
+    finished.notWritten(partition, batch, refused, why, now);
+  }
+
+  /**
    * How a commit has ended.
    *
    * @param done whether Kafka has it
    */
   public void committed(CommitSnapshot snapshot, boolean done, long now) {
-    commits.ended(done, now);
-    if (!done) {
-      return;
-    }
-    lanes.committed(snapshot);
-    for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      recollection.committed(entry.assignment(), entry.offset());
-      cancellations.committed(entry.assignment(), entry.offset());
-    }
-    List<TopicPartition> marked = new ArrayList<>();
-    for (Assignment<W> assignment : adoptions.marked()) {
-      lanes.assign(assignment);
-      if (assignment.isOpen()) {
-        marked.add(assignment.partition);
-      }
-      if (assignment.inheritance.first() && policy.ledger()) {
-        // Not before there is an offset: to have begun without one means that it was lost.
-        effects.note(assignment.partition, new LedgerEntry.Begun(assignment.inheritance.topicId()));
-      }
-    }
-    if (!marked.isEmpty()) {
-      effects.resume(marked);
-      effects.opened(marked);
-    }
+    commits.ended(snapshot, done, now);
   }
 
   /** For whom the owner may be woken; see {@link Permits}. Before it polls. */
@@ -605,7 +647,7 @@ public class Core<W> {
   /** How long until time alone gives {@link #start} something to do. */
   public long untilNextStart(long now) {
     long probe = lanes.hasNext() || lanes.hasAlone() ? breaker.untilProbe(now) : Long.MAX_VALUE;
-    return Math.min(probe, lanes.untilNextTick(now));
+    return Math.min(probe, Math.min(lanes.untilNextTick(now), finished.untilTick(now)));
   }
 
   /** How many handlers the watchdog knows of. */
@@ -615,7 +657,7 @@ public class Core<W> {
 
   /** Whether nothing is under way and nothing waits for a commit. */
   public boolean isQuiet() {
-    return lanes.busy() == 0 && !commits.anyCompletions() && !adoptions.anyUnmarked();
+    return lanes.busy() == 0 && commits.isQuiet();
   }
 
   /** How things stand. */
@@ -625,6 +667,7 @@ public class Core<W> {
         pace.limit(),
         lanes.waiting(),
         breaker.state() != Breaker.State.CLOSED,
+        finished.size(),
         lanes.views());
   }
 

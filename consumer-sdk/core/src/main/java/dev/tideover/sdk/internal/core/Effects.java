@@ -15,11 +15,23 @@ public interface Effects<W> {
   /** The request's id; null for a record that can't be read. */
   @Nullable String idOf(W payload);
 
+  /** What makes it the same as another one; null for a request without an idempotency key. */
+  @Nullable Identity identityOf(W payload);
+
   /** Give it to a worker, who does its {@link Work#step} and reports one event. */
   void begin(Work<W> work);
 
   /** From now on it is to be buried: {@link Work.Step#BURY}, with this reason. */
   void bury(W payload, String reason, String error);
+
+  /**
+   * From now on it is to be answered as one that has finished before: {@link Work.Step#REPEAT}.
+   *
+   * @param same whether it asks for the same as the one before
+   * @param original the offset of the reply to that one, if it stands where this one's would;
+   *     {@link FinishedIds#UNKNOWN} otherwise
+   */
+  void repeat(W payload, boolean same, long original);
 
   /** Interrupt its handler: it has become stale, or has run out of time. */
   void interrupt(Work<W> work, boolean stale);
@@ -38,6 +50,15 @@ public interface Effects<W> {
 
   /** Take an entry out of the ledger, without a report. */
   void forget(TopicPartition partition, String ledgerKey);
+
+  /** Write a batch to the ledger, and report {@link Core#remembered} or its opposite. */
+  void remember(TopicPartition partition, FinishedBatch batch);
+
+  /** The ledger can't be had, and commits of this partition go on without it. */
+  void notRemembered(TopicPartition partition, String why);
+
+  /** There are too many ids to remember: some of this partition are forgotten, the oldest. */
+  void forgotten(TopicPartition partition, int ids);
 
   /** More is cancelled in this partition than can be kept in mind: something of it will begin. */
   void notCancelled(TopicPartition partition);

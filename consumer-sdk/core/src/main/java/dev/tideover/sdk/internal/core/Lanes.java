@@ -117,6 +117,11 @@ public class Lanes<W> {
     return assignments.get(partition);
   }
 
+  /** Those that are ours. */
+  Collection<Assignment<W>> assignments() {
+    return assignments.values();
+  }
+
   /** Takes no further records of this partition, since the next can't be read. For good. */
   public void stop(TopicPartition partition) {
     Assignment<W> assignment = assignments.get(partition);

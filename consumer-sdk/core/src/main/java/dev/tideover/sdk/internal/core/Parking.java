@@ -23,15 +23,17 @@ final class Parking<W> {
 
   /** The id of the request that its key is parked for; null if the key isn't parked. */
   @Nullable String blockerOf(Work<W> work) {
-    Lane<W> lane = work.lane;
-    return lane == null || work.assignment.parked.isEmpty()
-        ? null
-        : work.assignment.parked.get(lane.key.toString());
+    String key = work.assignment.parked.isEmpty() ? null : keyOf(work);
+    return key == null ? null : work.assignment.parked.get(key);
+  }
+
+  private static @Nullable String keyOf(Work<?> work) {
+    return work.lane == null ? null : work.lane.orderingKey();
   }
 
   /** Whether the key is to be parked once the request is dead. */
   boolean wants(Work<W> work) {
-    return policy.parkKeys() && policy.ledger() && work.lane != null && blockerOf(work) == null;
+    return policy.parkKeys() && policy.ledger() && keyOf(work) != null && blockerOf(work) == null;
   }
 
   /** Whether no further key of its partition can be parked. */
@@ -62,7 +64,7 @@ final class Parking<W> {
 
   private LedgerEntry entry(Work<W> work, @Nullable String blocker) {
     return new LedgerEntry.Parked(
-        Objects.requireNonNull(work.lane).key.toString(), Objects.requireNonNull(blocker));
+        Objects.requireNonNull(keyOf(work)), Objects.requireNonNull(blocker));
   }
 
   /** The entry that it waited for is in the ledger. */

@@ -1,5 +1,7 @@
 package dev.tideover.sdk.internal.core;
 
+import java.util.function.LongSupplier;
+
 /**
  * What the core was told by its user.
  *
@@ -12,6 +14,8 @@ package dev.tideover.sdk.internal.core;
  *     that becomes free goes on without the owner
  * @param handlerTimeout after which a handler is interrupted; nanoseconds
  * @param ledger whether there is a ledger to record in
+ * @param mostFinished how many ids of finished requests are remembered
+ * @param epochMillis the time of day, which all instances share about; the owner thread asks it
  */
 public record Policy(
     String incarnation,
@@ -21,7 +25,9 @@ public record Policy(
     int concurrency,
     int surplus,
     long handlerTimeout,
-    boolean ledger) {
+    boolean ledger,
+    long mostFinished,
+    LongSupplier epochMillis) {
 
   /** How long to wait after a failed attempt. */
   @FunctionalInterface

@@ -11,10 +11,16 @@ import org.jspecify.annotations.Nullable;
  * @param limit how many handlers may run
  * @param waiting lanes whose first request could start, but for the limit or a hold
  * @param held whether nothing starts but probes
+ * @param finished ids of finished requests that are remembered
  * @param partitions those whose requests are handled
  */
 public record View<W>(
-    int inFlight, int limit, int waiting, boolean held, List<Partition<W>> partitions) {
+    int inFlight,
+    int limit,
+    int waiting,
+    boolean held,
+    long finished,
+    List<Partition<W>> partitions) {
 
   /**
    * A partition.

@@ -23,6 +23,8 @@ public final class Work<W> {
     BURY,
     /** Append the reply that it is cancelled. */
     CANCEL,
+    /** Append the reply that it has finished before, as its payload has been told. */
+    REPEAT,
     /** Append its reply to the reply topic. */
     REPLY
   }
@@ -66,6 +68,12 @@ public final class Work<W> {
    * recorded. Owner.
    */
   boolean begun;
+
+  /** Whether it has finished before, and is only answered so. Owner. */
+  boolean repeats;
+
+  /** Of what Kafka has acknowledged in the end; see {@link Core#ended}. Owner. */
+  long replyOffset = Core.NO_REPLY;
 
   /** Failed attempts that count. Written by the owner. */
   int attempts;

@@ -22,7 +22,7 @@ class CoreTest {
 
   private final Core<String> core =
       new Core<>(
-          new Policy("i", 5, failures -> 0, false, 10, 0, 30 * SECOND, true),
+          new Policy("i", 5, failures -> 0, false, 10, 0, 30 * SECOND, true, 1_000, () -> 0),
           new Limits(10, 1_000, 20, 1_000, 60),
           effects(),
           0);
@@ -32,12 +32,12 @@ class CoreTest {
     core.assigned(List.of(P0), 0);
     CommitNote note =
         new CommitNote(Uuid.ONE_UUID, true, List.of(new CommitNote.OffsetRange(2, 4)));
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, note, 0, 4, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, note, 0, 4, List.of(), Set.of(), 1));
     commit(0);
     // There is no record at offset 1, which nobody knows before 2 has come.
     core.received(P0, 0, null, 1, "first", Work.Step.HANDLE);
     core.start(0);
-    core.ended(begun.get(0), 0);
+    core.ended(begun.get(0), 0, 0);
     commit(SECOND);
     core.received(P0, 2, null, 1, "done", Work.Step.HANDLE);
     core.received(P0, 3, null, 1, "done", Work.Step.HANDLE);
@@ -52,7 +52,7 @@ class CoreTest {
   @Test
   void theWishForWhatHasBegunLeavesTheLedgerAtOnceAndThatForWhatHasNotOnceItIsCommitted() {
     core.assigned(List.of(P0), 0);
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of(), 1));
     commit(0);
     core.received(P0, 0, "key", 1, "begins", Work.Step.HANDLE);
     core.received(P0, 1, "key", 1, "waits", Work.Step.HANDLE);
@@ -69,8 +69,8 @@ class CoreTest {
     assertThat(forgotten).containsExactly("cancel/0");
     core.recorded(begun.get(1), 0);
     assertThat(begun.get(2).step()).isEqualTo(Work.Step.CANCEL);
-    core.ended(begun.get(2), 0);
-    core.ended(begun.get(0), 0);
+    core.ended(begun.get(2), 0, 0);
+    core.ended(begun.get(0), 0, 0);
     assertThat(forgotten).containsExactly("cancel/0");
     commit(SECOND);
 
@@ -81,7 +81,7 @@ class CoreTest {
   @Test
   void aRequestThatComesBackWithoutHavingBegunIsCancelledThen() {
     core.assigned(List.of(P0), 0);
-    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of()));
+    core.adopted(P0, 1, new Adoption(Uuid.ONE_UUID, 0, null, 0, 2, List.of(), Set.of(), 1));
     commit(0);
     core.received(P0, 0, null, 1, "refused", Work.Step.HANDLE);
     core.start(0);

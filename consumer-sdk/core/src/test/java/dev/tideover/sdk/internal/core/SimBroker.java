@@ -232,7 +232,8 @@ final class SimBroker {
         0,
         partition.end,
         sim.config.ledger() ? entries : List.of(),
-        alive);
+        alive,
+        1);
   }
 
   // ---- Commits.

@@ -206,8 +206,8 @@ enum SimFault {
     Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
       return new Core<>(policy, limits, effects, now) {
         @Override
-        public void ended(Work<SimDelivery> work, long now) {
-          super.ended(work, now);
+        public void ended(Work<SimDelivery> work, long replyOffset, long now) {
+          super.ended(work, replyOffset, now);
           if (work.cancelled && !work.isStale()) {
             for (boolean decided : new boolean[] {false, true}) {
               effects.forget(work.partition(), LedgerEntry.Cancelled.key(work.offset(), decided));
@@ -294,7 +294,9 @@ enum SimFault {
         found.begin(),
         found.end(),
         ledger,
-        found.alive());
+        found.alive(),
+        found.finished(),
+        found.batches());
   }
 
   /** Commits something else than what it should. */

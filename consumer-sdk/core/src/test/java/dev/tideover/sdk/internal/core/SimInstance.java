@@ -89,7 +89,9 @@ final class SimInstance {
             config.concurrency(),
             config.surplus(),
             3 * SECOND,
-            config.ledger());
+            config.ledger(),
+            1_000,
+            () -> sim.now / 1_000_000);
     this.core = sim.fault.core(policy, new Limits(10, 2_000, 30, 3_000, 100), shell, sim.now);
   }
 
@@ -153,7 +155,7 @@ final class SimInstance {
       case ENDED -> {
         SimRequest request = work.payload().request;
         request.aloneIsBack |= request.alone == this && request.aloneWork == work;
-        core.ended(work, now);
+        core.ended(work, Core.NO_REPLY, now);
       }
       case GIVEN_BACK -> core.givenBack(work, now);
       case AGAIN -> core.again(work, message.pause, now);

@@ -149,6 +149,23 @@ final class SimShell implements Effects<SimDelivery> {
   }
 
   @Override
+  public @Nullable Identity identityOf(SimDelivery delivery) {
+    return null;
+  }
+
+  @Override
+  public void repeat(SimDelivery delivery, boolean same, long original) {}
+
+  @Override
+  public void remember(TopicPartition partition, FinishedBatch batch) {}
+
+  @Override
+  public void notRemembered(TopicPartition partition, String why) {}
+
+  @Override
+  public void forgotten(TopicPartition partition, int ids) {}
+
+  @Override
   public void begin(Work<SimDelivery> work) {
     int out = instance.core.permits().inUse();
     // One whose start has been recorded goes on, as the probe or alone, if need be with one more.

@@ -130,6 +130,7 @@ final class SimWorkers {
           reply(task, choice);
         }
       }
+      case REPEAT -> throw new IllegalStateException("no request has an idempotency key");
       case REPLY -> reply(task, choice);
     }
     giveBack(task);
