@@ -50,6 +50,7 @@ public final class ConsumerBuilder {
   private Duration idempotencyWindow = Duration.ofHours(1);
   private Predicate<Throwable> infrastructureFault = failure -> false;
   private Set<String> replyTopics = Set.of();
+  private @Nullable Inbox inbox;
   private @Nullable Executor executor;
   private @Nullable MeterRegistry meters;
   private @Nullable ConsumerListener listener;
@@ -221,6 +222,16 @@ public final class ConsumerBuilder {
   }
 
   /**
+   * Where to remember which requests have been handled, so that effects which are committed with
+   * that memory happen once; {@code docs/inbox.md} says how. Default none: effects are
+   * at-least-once.
+   */
+  public ConsumerBuilder inbox(Inbox inbox) {
+    this.inbox = inbox;
+    return this;
+  }
+
+  /**
    * Where handlers run. Default: {@link #concurrency} threads of the engine's own, virtual ones
    * where the JVM has them without pinning (Java 24 and later).
    *
@@ -302,6 +313,7 @@ public final class ConsumerBuilder {
         idempotencyWindow,
         infrastructureFault,
         List.copyOf(replyTopics),
+        inbox,
         executor,
         meters,
         listener);

@@ -50,6 +50,29 @@ public final class Reply implements Outcome {
     return new Reply(status, HttpFields.EMPTY, NO_BODY);
   }
 
+  /**
+   * A reply whose fields and content are there already, as those of another server's response are.
+   * Fields of the connection are left out, as with {@link #header}.
+   *
+   * @param status 200 to 599
+   * @param body copied
+   * @throws IllegalArgumentException for another status, for a field that {@link #header} refuses,
+   *     and for content where the status allows none
+   */
+  public static Reply of(int status, HttpFields fields, byte[] body) {
+    Reply bare = of(status);
+    bare.checkMayHave(body);
+    HttpFields.Builder kept = HttpFields.builder();
+    fields.forEach(
+        (name, value) -> {
+          checkIsNotOurs(name);
+          if (!isDropped(name)) {
+            kept.add(name, value);
+          }
+        });
+    return new Reply(status, kept.build(), body.clone());
+  }
+
   /** The HTTP status. */
   public int status() {
     return status;
@@ -74,18 +97,25 @@ public final class Reply implements Outcome {
    */
   public Reply header(String name, String value) {
     String lower = name.toLowerCase(Locale.ROOT);
-    if (lower.startsWith(WireHeaders.PREFIX)) {
-      throw new IllegalArgumentException(
-          "header " + lower + ": names beginning with " + WireHeaders.PREFIX + " are Tideover's");
-    }
+    checkIsNotOurs(lower);
     if (fields.size() >= MAX_FIELDS) {
       throw new IllegalArgumentException("a reply has at most " + MAX_FIELDS + " header fields");
     }
     HttpFields.Builder builder = HttpFields.builder();
     fields.forEach(builder::add);
     HttpFields added = builder.add(lower, value).build();
-    boolean dropped = DROPPED.contains(lower) || lower.startsWith("proxy-");
-    return dropped ? this : new Reply(status, added, body);
+    return isDropped(lower) ? this : new Reply(status, added, body);
+  }
+
+  private static void checkIsNotOurs(String name) {
+    if (name.startsWith(WireHeaders.PREFIX)) {
+      throw new IllegalArgumentException(
+          "header " + name + ": names beginning with " + WireHeaders.PREFIX + " are Tideover's");
+    }
+  }
+
+  private static boolean isDropped(String name) {
+    return DROPPED.contains(name) || name.startsWith("proxy-");
   }
 
   /** Content as JSON, {@code content-type: application/json} unless there is one already. */
@@ -109,10 +139,7 @@ public final class Reply implements Outcome {
   }
 
   private Reply content(String contentType, byte[] bytes, boolean replaceType) {
-    boolean bodiless = status == 204 || status == 205 || status == 304;
-    if (bodiless && bytes.length > 0) {
-      throw new IllegalArgumentException("status " + status + " allows no content");
-    }
+    checkMayHave(bytes);
     if (!replaceType && fields.first(CONTENT_TYPE) != null) {
       return new Reply(status, fields, bytes);
     }
@@ -124,6 +151,13 @@ public final class Reply implements Outcome {
           }
         });
     return new Reply(status, builder.add(CONTENT_TYPE, contentType).build(), bytes);
+  }
+
+  private void checkMayHave(byte[] content) {
+    boolean bodiless = status == 204 || status == 205 || status == 304;
+    if (bodiless && content.length > 0) {
+      throw new IllegalArgumentException("status " + status + " allows no content");
+    }
   }
 
   /** Status, names and size: values may be secrets and this text may reach a log. */

@@ -81,6 +81,21 @@ public interface Request {
         .map(left -> left.isNegative() ? Duration.ZERO : left);
   }
 
+  /**
+   * What it asks for, in 32 hex digits: a hash of its method, path, query, content type, ordering
+   * key and content. A resend under the same Idempotency-Key has the same one.
+   */
+  String fingerprint();
+
+  /**
+   * How often an operator has had it handled anew, having found it in the dead-letter topic: 0 for
+   * never. With an {@link Inbox}, a request that has failed for good begins again only with a
+   * higher number here.
+   */
+  default int replay() {
+    return 0;
+  }
+
   /** The topic of its record. */
   String topic();
 

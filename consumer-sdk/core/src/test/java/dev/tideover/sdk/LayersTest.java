@@ -34,7 +34,30 @@ class LayersTest {
               "io.micrometer..",
               "org.slf4j..",
               "org.jspecify..",
-              "java..");
+              "java..",
+              "javax.sql..");
+
+  /** Neither need be in the JVM's image where there is no database. */
+  @ArchTest
+  static final ArchRule onlyTheInboxForJdbcNeedsJdbc =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("dev.tideover.sdk.jdbc")
+          .and()
+          .haveNameNotMatching(".*\\.Faults\\$Sql")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("java.sql", "javax.sql", "dev.tideover.sdk.jdbc");
+
+  @ArchTest
+  static final ArchRule theInboxForJdbcNeedsNothingOfTheEngine =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.tideover.sdk.jdbc")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "dev.tideover.sdk.internal..", "dev.tideover.sdk.testing", "org.apache.kafka..");
 
   @ArchTest
   static final ArchRule onlyTheBuilderOfTheApiKnowsTheEngine =

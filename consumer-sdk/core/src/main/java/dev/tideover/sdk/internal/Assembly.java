@@ -6,6 +6,7 @@ import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.Limits;
 import dev.tideover.sdk.internal.core.Policy;
 import java.time.InstantSource;
+import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -21,7 +22,7 @@ final class Assembly {
   /**
    * Puts them together; nothing begins yet.
    *
-   * @param incarnation a random text for this run of this instance
+   * @param incarnation a random UUID for this run of this instance
    * @param ledger whether there is a ledger topic to use
    * @param nanoTime the monotonic clock
    * @param stopping whether the loop is to return soon
@@ -47,7 +48,17 @@ final class Assembly {
       Consumer<Throwable> onFatal) {
     long now = nanoTime.getAsLong();
     handling =
-        new Handling(settings, mailbox, workers, sender, meters, events, clock, nanoTime, onFatal);
+        new Handling(
+            settings,
+            new InboxGuard(settings.inbox(), UUID.fromString(incarnation)),
+            mailbox,
+            workers,
+            sender,
+            meters,
+            events,
+            clock,
+            nanoTime,
+            onFatal);
     Doing effects =
         new Doing(
             settings,

@@ -45,6 +45,12 @@ final class Delivery {
   /** How often its reply partition was looked for in vain. */
   int failedLookups;
 
+  /** The number of its latest start in the inbox; 0 for none. */
+  int inboxStart;
+
+  /** How often it waited for the end of a later start than that. */
+  int inboxWaits;
+
   /** With {@code REPEAT}: whether it asks for the same as the first one, and that one's reply. */
   private boolean same;
 

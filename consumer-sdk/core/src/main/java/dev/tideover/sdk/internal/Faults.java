@@ -1,5 +1,6 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.sdk.InboxException;
 import dev.tideover.sdk.internal.core.Fault;
 import java.net.ConnectException;
 import java.net.NoRouteToHostException;
@@ -107,6 +108,7 @@ final class Faults {
   private static boolean isInfrastructure(Throwable cause) {
     // A class that isn't there, or failed to initialise: a bad deployment, the same for all.
     if (cause instanceof LinkageError
+        || cause instanceof InboxException
         || cause instanceof ConnectException
         || cause instanceof NoRouteToHostException
         || cause instanceof PortUnreachableException

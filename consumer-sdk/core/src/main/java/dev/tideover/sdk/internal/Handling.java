@@ -2,12 +2,16 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.DeadLetter;
 import dev.tideover.sdk.Hold;
+import dev.tideover.sdk.Inbox;
+import dev.tideover.sdk.InboxException;
 import dev.tideover.sdk.MalformedBodyException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
+import dev.tideover.sdk.Request;
 import dev.tideover.sdk.Retry;
 import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Fault;
+import dev.tideover.sdk.internal.core.FinishedIds;
 import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.Permits;
 import dev.tideover.sdk.internal.core.Work;
@@ -58,6 +62,7 @@ final class Handling {
   private static final long REJECTED_PAUSE = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final Settings settings;
+  private final InboxGuard inbox;
   private final Mailbox mailbox;
   private final Workers workers;
   private final ReplySender sender;
@@ -73,6 +78,7 @@ final class Handling {
 
   Handling(
       Settings settings,
+      InboxGuard inbox,
       Mailbox mailbox,
       Workers workers,
       ReplySender sender,
@@ -82,6 +88,7 @@ final class Handling {
       LongSupplier nanoTime,
       Consumer<Throwable> onFatal) {
     this.settings = settings;
+    this.inbox = inbox;
     this.mailbox = mailbox;
     this.workers = workers;
     this.sender = sender;
@@ -125,7 +132,10 @@ final class Handling {
       }
       Delivery delivery = work.payload();
       switch (work.step()) {
-        case HANDLE -> handle(work, delivery);
+        case HANDLE -> {
+          handle(work, delivery);
+          inbox.tidy();
+        }
         case RECORD -> record(work);
         case BURY -> bury(work, delivery);
         case CANCEL -> cancel(work, delivery);
@@ -146,9 +156,7 @@ final class Handling {
     RequestEnvelope request = delivery.envelope();
     Instant deadline = request.deadline();
     if (deadline != null && !clock.instant().isBefore(deadline)) {
-      meters.expired();
-      answer(work, delivery, ended(work, delivery, ReplyOutcome.EXPIRED));
-      reply(work, delivery);
+      endUnhandled(work, delivery, ReplyOutcome.EXPIRED);
       return;
     }
     if (!replyPartitionExists(work, delivery)) {
@@ -164,12 +172,7 @@ final class Handling {
     inHandler.set(true);
     work.enterHandler(nanoTime.getAsLong());
     try {
-      outcome =
-          settings
-              .handler()
-              .handle(new IncomingRequest(request, delivery.record, work.attempts() + 1));
-    } catch (MalformedBodyException clientsFault) {
-      outcome = Problems.malformedBody(request.id(), clientsFault);
+      outcome = inbox.handle(delivery, incoming(work, delivery), work.alone(), this::call);
     } catch (Throwable any) {
       failure = any;
     } finally {
@@ -181,14 +184,82 @@ final class Handling {
       // Out of memory, or worse: what this JVM would conclude now can't be trusted.
       onFatal.accept(failure);
     } else if (!stillOurs) {
+      inbox.failed(delivery, incoming(work, delivery), null, failure);
       mailbox.givenBack(work);
     } else if (outcome instanceof Reply reply) {
       meters.handled(Meters.Outcome.REPLY, nanos);
-      answer(work, delivery, completed(work, delivery, reply));
-      reply(work, delivery);
+      complete(work, delivery, reply);
+    } else if (failure instanceof InboxGuard.Settled settled) {
+      settle(work, delivery, settled.standing());
     } else {
       fail(work, delivery, outcome, failure, nanos);
     }
+  }
+
+  private Outcome call(Request request) throws Exception {
+    try {
+      return settings.handler().handle(request);
+    } catch (MalformedBodyException clientsFault) {
+      return Problems.malformedBody(request.id(), clientsFault);
+    }
+  }
+
+  private static IncomingRequest incoming(Work<Delivery> work, Delivery delivery) {
+    return new IncomingRequest(delivery.envelope(), delivery.record, work.attempts() + 1);
+  }
+
+  private void complete(Work<Delivery> work, Delivery delivery, Reply reply) {
+    answer(work, delivery, completed(work, delivery, reply));
+    reply(work, delivery);
+  }
+
+  /** It ends by what the inbox has said about it. */
+  private void settle(Work<Delivery> work, Delivery delivery, Inbox.Standing standing) {
+    if (standing instanceof Inbox.Standing.Completed completed) {
+      complete(work, delivery, completed.reply());
+    } else if (standing instanceof Inbox.Standing.Mismatch) {
+      work.endsForItselfOnly();
+      delivery.repeat(false, FinishedIds.UNKNOWN);
+      repeat(work, delivery);
+    } else {
+      // Superseded: the run that an operator has begun since has the same id, and answers it.
+      mailbox.ended(work, Core.NO_REPLY);
+    }
+  }
+
+  /**
+   * It ends without its handler being called; unless it was, as the inbox knows, before a crash.
+   */
+  private void endUnhandled(Work<Delivery> work, Delivery delivery, ReplyOutcome outcome) {
+    Reply known;
+    try {
+      known = inbox.known(incoming(work, delivery));
+    } catch (InboxException trouble) {
+      inboxFailed(work, delivery, trouble);
+      return;
+    }
+    if (known != null) {
+      complete(work, delivery, known);
+      return;
+    }
+    if (outcome == ReplyOutcome.EXPIRED) {
+      meters.expired();
+    } else {
+      meters.cancelled();
+    }
+    answer(work, delivery, ended(work, delivery, outcome));
+    reply(work, delivery);
+  }
+
+  /** What is neither handled nor sent waits until the inbox can be asked again. */
+  private void inboxFailed(Work<Delivery> work, Delivery delivery, InboxException trouble) {
+    if (maySayInfrastructure.now()) {
+      log.warn(
+          "How request {} ends can't be known now; the inbox is asked again until it answers",
+          delivery.envelope().id(),
+          trouble);
+    }
+    mailbox.again(work, sendPause(delivery));
   }
 
   /** From what the handler did to what the core makes of it. */
@@ -213,13 +284,23 @@ final class Handling {
       fault = Fault.MESSAGE;
       meters.handled(Meters.Outcome.RETRY, nanos);
       pause = retry.after().toNanos();
-    } else if (work.timedOut()) {
+    } else if (work.timedOut() && !InboxGuard.isTrouble(failure)) {
       fault = Fault.MESSAGE;
       meters.handled(Meters.Outcome.TIMEOUT, nanos);
       what = "interrupted, since it ran longer than " + settings.handlerTimeout() + ": " + what;
     } else {
       meters.handled(Meters.Outcome.FAILED, nanos);
       fault = failure == null ? Fault.MESSAGE : faults.of(failure);
+    }
+    Fault charged = work.closing() && fault == Fault.MESSAGE ? null : fault;
+    Reply known = inbox.failed(delivery, incoming(work, delivery), charged, failure);
+    if (known != null) {
+      log.info(
+          "A start of request {} has failed after the request was handled ({}); its reply is sent",
+          delivery.envelope().id(),
+          what);
+      complete(work, delivery, known);
+      return;
     }
     if (!work.closing()) {
       sayFailed(work, delivery, fault, what, failure);
@@ -327,9 +408,7 @@ final class Handling {
   /** It has been recorded that it never begins; its client may know now. */
   private void cancel(Work<Delivery> work, Delivery delivery) {
     if (replyPartitionExists(work, delivery)) {
-      meters.cancelled();
-      answer(work, delivery, ended(work, delivery, ReplyOutcome.CANCELLED));
-      reply(work, delivery);
+      endUnhandled(work, delivery, ReplyOutcome.CANCELLED);
     }
   }
 
@@ -384,6 +463,9 @@ final class Handling {
    */
   private void bury(Work<Delivery> work, Delivery delivery) {
     Delivery.Death death = delivery.death();
+    if (delivery.envelope != null && !mayBury(work, delivery, death.reason())) {
+      return;
+    }
     sender.send(
         DeadLetterCodec.encode(
             delivery.record,
@@ -408,6 +490,28 @@ final class Handling {
             mailbox.again(work, 0);
           }
         });
+  }
+
+  /** Whether the inbox lets it; if not, it goes on from there. */
+  private boolean mayBury(Work<Delivery> work, Delivery delivery, String reason) {
+    Inbox.Standing standing;
+    try {
+      standing = inbox.bury(delivery, incoming(work, delivery), reason);
+    } catch (InboxException trouble) {
+      inboxFailed(work, delivery, trouble);
+      return false;
+    }
+    if (standing == null) {
+      return true;
+    }
+    if (standing instanceof Inbox.Standing.Open) {
+      mailbox.again(work, sendPause(delivery));
+    } else {
+      log.info("Request {} isn't a dead letter after all: {}", delivery.envelope().id(), standing);
+      work.notDeadAfterAll();
+      settle(work, delivery, standing);
+    }
+    return false;
   }
 
   private void reply(Work<Delivery> work, Delivery delivery) {
@@ -447,14 +551,13 @@ final class Handling {
     answer(
         work,
         delivery,
-        completed(work, delivery, Problems.replyTooLarge(request.id(), reply.body().length)));
+        completed(
+            work, delivery, Problems.replyTooLarge(request.id().toString(), reply.body().length)));
     mailbox.again(work, 0);
   }
 
   private void sendFailed(Work<Delivery> work, Delivery delivery, Exception failure) {
-    int shift = Math.min(delivery.failedSends++, 10);
-    long longest = Math.min(MAX_SEND_BACKOFF_MILLIS, SEND_BACKOFF_MILLIS << shift);
-    long pause = longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2);
+    long pause = sendPause(delivery);
     if (maySaySendFailed.now()) {
       log.warn(
           "Kafka didn't take what request {} of {}/{} ended with: {}. It is sent again until it"
@@ -464,7 +567,14 @@ final class Handling {
           delivery.record.partition(),
           failure.toString());
     }
-    mailbox.again(work, TimeUnit.MILLISECONDS.toNanos(pause));
+    mailbox.again(work, pause);
+  }
+
+  private static long sendPause(Delivery delivery) {
+    int shift = Math.min(delivery.failedSends++, 10);
+    long longest = Math.min(MAX_SEND_BACKOFF_MILLIS, SEND_BACKOFF_MILLIS << shift);
+    return TimeUnit.MILLISECONDS.toNanos(
+        longest / 2 + ThreadLocalRandom.current().nextLong(longest / 2));
   }
 
   private ReplyEnvelope completed(Work<Delivery> work, Delivery delivery, Reply reply) {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -78,7 +79,7 @@ public final class ManualEngine implements AutoCloseable {
     this.parts =
         new Assembly(
             settings,
-            "manual",
+            UUID.randomUUID().toString(),
             member,
             new Workers(settings),
             sender,

@@ -3,14 +3,13 @@ package dev.tideover.sdk.internal;
 import dev.tideover.sdk.MalformedBodyException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
-import dev.tideover.wire.RequestId;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** The replies that the engine makes itself, as problem documents (RFC 9457). */
 final class Problems {
 
-  static Reply malformedBody(RequestId id, MalformedBodyException cause) {
+  static Reply malformedBody(String id, MalformedBodyException cause) {
     String message = cause.getMessage();
     return problem(
         400,
@@ -20,7 +19,7 @@ final class Problems {
         id);
   }
 
-  static Reply replyTooLarge(RequestId id, int bytes) {
+  static Reply replyTooLarge(String id, int bytes) {
     return problem(
         502,
         "Bad Gateway",
@@ -31,14 +30,14 @@ final class Problems {
         id);
   }
 
-  private static Reply problem(int status, String title, String detail, String code, RequestId id) {
+  private static Reply problem(int status, String title, String detail, String code, String id) {
     Map<String, Object> document = new LinkedHashMap<>();
     document.put("type", "about:blank");
     document.put("title", title);
     document.put("status", status);
     document.put("detail", detail);
     document.put("code", code);
-    document.put("requestId", id.toString());
+    document.put("requestId", id);
     document.put("retryable", false);
     return Outcome.reply(status).header("content-type", "application/problem+json").json(document);
   }

@@ -2,6 +2,7 @@ package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
 import dev.tideover.sdk.ConsumerListener;
+import dev.tideover.sdk.Inbox;
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.RequestHandler;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param idempotencyWindow for which a finished request with an idempotency key is known
  * @param infrastructureFault what else is nobody's request's fault, by the user's own judgement
  * @param replyTopics the only topics that replies may go to; empty where the user named none
+ * @param inbox the user's own, or null
  * @param executor the user's own, or null
  * @param meters the user's, or null
  * @param listener the user's, or null
@@ -45,6 +47,7 @@ public record Settings(
     Duration idempotencyWindow,
     Predicate<Throwable> infrastructureFault,
     List<String> replyTopics,
+    @Nullable Inbox inbox,
     @Nullable Executor executor,
     @Nullable MeterRegistry meters,
     @Nullable ConsumerListener listener) {
@@ -70,6 +73,7 @@ public record Settings(
         idempotencyWindow,
         infrastructureFault,
         replyTopics,
+        inbox,
         other,
         meters,
         listener);

@@ -223,6 +223,7 @@ class PollLoopTest {
             Duration.ofHours(1),
             failure -> false,
             List.of("tideover.replies"),
+            null,
             executor,
             null,
             null);

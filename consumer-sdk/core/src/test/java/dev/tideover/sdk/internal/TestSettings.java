@@ -42,6 +42,7 @@ public final class TestSettings {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 

@@ -346,7 +346,7 @@ public class Core<W> {
     } else {
       breaker.lost(work.ticket, now);
     }
-    boolean resolved = nanos > 0 || work.cancelled;
+    boolean resolved = nanos > 0 || work.cancelled || work.revived;
     if (resolved && !work.isStale() && parking.frees(work)) {
       work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);

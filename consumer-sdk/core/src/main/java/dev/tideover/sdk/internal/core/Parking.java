@@ -48,7 +48,7 @@ final class Parking<W> {
   boolean frees(Work<W> work) {
     String blocker = blockerOf(work);
     return blocker != null
-        && (work.trouble == null || !work.trouble.dead)
+        && (work.trouble == null || !work.trouble.dead || work.revived)
         && blocker.equals(effects.idOf(work.payload()));
   }
 

@@ -69,7 +69,7 @@ public final class Work<W> {
    */
   boolean begun;
 
-  /** Whether it has finished before, and is only answered so. Owner. */
+  /** Whether it has finished before, and is only answered so. Written by its holder. */
   boolean repeats;
 
   /** Of what Kafka has acknowledged in the end; see {@link Core#ended}. Owner. */
@@ -91,6 +91,9 @@ public final class Work<W> {
 
   /** Whether another thread has taken the place of the one that its handler is in. */
   boolean abandoned;
+
+  /** Whether it was to become a dead letter and won't. Written by its holder. */
+  boolean revived;
 
   /** Of its last start, for the {@link Breaker}. */
   int ticket = -1;
@@ -181,6 +184,21 @@ public final class Work<W> {
    */
   boolean hasBegun() {
     return step != Step.HANDLE || begun || attempts > 0;
+  }
+
+  /** Whether nothing else runs in the instance while its handler does. A worker. */
+  public boolean alone() {
+    return trouble != null && trouble.suspicion == Trouble.Suspicion.ALONE;
+  }
+
+  /** Its holder: how it ends says nothing about its id, which is another request's. */
+  public void endsForItselfOnly() {
+    repeats = true;
+  }
+
+  /** Its holder: it was to become a dead letter, but has turned out to be handled. */
+  public void notDeadAfterAll() {
+    revived = true;
   }
 
   /** How many attempts have failed so far. Any thread, while the work is its own. */
