@@ -176,24 +176,24 @@ final class Checker {
     boolean dead = false;
     for (Answer answer : answers) {
       switch (answer.kind()) {
-        case OTHER -> problem(Rule.KNOWN_ANSWERS, key, answer.bytes());
+        case OTHER -> problem(Rule.KNOWN_ANSWERS, key, answer.told());
         case DEAD -> dead = true;
         case SUCCESS -> {
           if (!answer.answers().equals(answer.body())) {
             problem(
-                Rule.OWN_ANSWER, key, "sent " + answer.body() + ", was answered " + answer.bytes());
+                Rule.OWN_ANSWER, key, "sent " + answer.body() + ", was answered " + answer.told());
           }
           if (first == null) {
             first = answer;
           } else if (!first.bytes().equals(answer.bytes())) {
-            problem(Rule.SAME_ANSWER, key, first.bytes() + "\n  and\n" + answer.bytes());
+            problem(Rule.SAME_ANSWER, key, first.told() + " and " + answer.told());
           }
         }
         case MISMATCH -> {}
       }
     }
     if (dead && first != null) {
-      problem(Rule.DEAD_IS_DEAD, key, "one client was told that it is dead, one " + first.bytes());
+      problem(Rule.DEAD_IS_DEAD, key, "one client was told that it is dead, one " + first.told());
     }
     judgeMismatches(key, answers, bodies, first);
   }
@@ -216,11 +216,15 @@ final class Checker {
               .anyMatch(
                   each -> !each.getKey().equals(answer.body()) && each.getValue() <= answer.at());
       if (!anotherWasSent) {
-        problem(Rule.JUST_MISMATCH, key, "422, and no other body had been sent: " + answer.body());
+        problem(Rule.JUST_MISMATCH, key, "422, and no other body had been sent: " + answer.told());
       } else if (owners.contains(answer.body())) {
-        problem(Rule.JUST_MISMATCH, key, "422 for the body that the key belongs to");
+        problem(
+            Rule.JUST_MISMATCH, key, "422 for the body that the key belongs to: " + answer.told());
       } else if (owners.isEmpty() && !open) {
-        problem(Rule.JUST_MISMATCH, key, "422 for each body that was sent");
+        problem(
+            Rule.JUST_MISMATCH,
+            key,
+            "422 for each body that was sent: " + answer.body() + answer.told());
       }
     }
   }
@@ -239,7 +243,7 @@ final class Checker {
         problem(
             Rule.EFFECT_OF_THE_ANSWER,
             key,
-            "answered " + answer.bytes() + ", and the effects are " + effects);
+            "answered " + answer.told() + ", and the effects are " + effects);
         return;
       }
       if (answer.kind() == Kind.DEAD && !effects.isEmpty()) {
@@ -256,7 +260,7 @@ final class Checker {
         problem(
             Rule.EFFECT_OF_THE_ANSWER,
             key,
-            "answered " + answer.bytes() + ", and the handler's calls are " + calls);
+            "answered " + answer.told() + ", and the handler's calls are " + calls);
         break;
       }
     }

@@ -39,6 +39,7 @@ final class Clients implements AutoCloseable {
   private static final int LONGEST_PAUSE_MILLIS = 4_000;
   private static final int MAX_OPEN = 20_000;
   private static final int SWEPT_AT_ONCE = 64;
+  private static final int LONGEST_TRAIL = 1_500;
 
   private final List<URI> gateways;
   private final int perSecond;
@@ -189,6 +190,11 @@ final class Clients implements AutoCloseable {
     private int tries;
     volatile String last = "none";
 
+    /** What it has sent and heard, since when; one thing is under way at a time. */
+    private final StringBuffer trail = new StringBuffer();
+
+    private long firstSentAt;
+
     Client(Plan plan, int index) {
       this.plan = plan;
       this.part = plan.parts().get(index);
@@ -206,7 +212,9 @@ final class Clients implements AutoCloseable {
 
     void send() {
       if (tries == 0) {
-        sent.add(new Sent(plan.key(), part.body(), System.currentTimeMillis()));
+        firstSentAt = System.currentTimeMillis();
+        trail.append("from ").append(firstSentAt);
+        sent.add(new Sent(plan.key(), part.body(), firstSentAt));
       } else {
         count("resent");
       }
@@ -242,6 +250,7 @@ final class Clients implements AutoCloseable {
         @Nullable Throwable failure,
         @Nullable String place,
         long until) {
+      note(response, failure, place != null);
       if (response == null) {
         last = String.valueOf(failure);
         count("connections lost");
@@ -275,6 +284,26 @@ final class Clients implements AutoCloseable {
       } else {
         end(response, Kind.OTHER);
       }
+    }
+
+    private void note(
+        @Nullable HttpResponse<String> response, @Nullable Throwable failure, boolean asked) {
+      if (trail.length() > LONGEST_TRAIL) {
+        return;
+      }
+      trail
+          .append(", +")
+          .append(System.currentTimeMillis() - firstSentAt)
+          .append(" ms gateway")
+          .append(gateway + 1)
+          .append(asked ? " asked: " : ": ")
+          .append(
+              response == null
+                  ? reason(failure)
+                  : response.statusCode()
+                      + " "
+                      + response.headers().firstValue("tideover-outcome").orElse("-")
+                      + (is(response, "idempotency-replayed", "true") ? " replayed" : ""));
     }
 
     private static String reason(@Nullable Throwable failure) {
@@ -350,7 +379,8 @@ final class Clients implements AutoCloseable {
               kind,
               response.statusCode(),
               kind == Kind.SUCCESS ? fields : "",
-              response.body()));
+              response.body(),
+              trail.toString()));
       if (kind == Kind.SUCCESS) {
         content.add(this);
       }
@@ -374,7 +404,7 @@ final class Clients implements AutoCloseable {
       }
     }
 
-    private boolean is(HttpResponse<String> response, String field, String value) {
+    private static boolean is(HttpResponse<String> response, String field, String value) {
       return response.headers().firstValue(field).filter(value::equals).isPresent();
     }
   }

@@ -49,9 +49,17 @@ record History(
    * @param fields the response's fields that the service gave it, in one line
    * @param content the response's body; the service's is the call's name, a space, and the
    *     request's body
+   * @param trail what its client had heard before, from whom, for people
    */
   record Answer(
-      String key, String body, long at, Kind kind, int status, String fields, String content) {
+      String key,
+      String body,
+      long at,
+      Kind kind,
+      int status,
+      String fields,
+      String content,
+      String trail) {
 
     /** The call of the handler that it says it is from; empty where it names none. */
     String call() {
@@ -67,6 +75,11 @@ record History(
     /** What has to be equal, byte for byte, for all successes of a key. */
     String bytes() {
       return status + "\n" + fields + "\n" + content;
+    }
+
+    /** For people. */
+    String told() {
+      return "(" + status + " " + content + "; " + trail + ")";
     }
   }
 

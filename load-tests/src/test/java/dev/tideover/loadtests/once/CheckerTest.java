@@ -66,7 +66,7 @@ class CheckerTest {
   @Test
   void anAnswerThatNoClientShouldGetIsBad() {
     sent("k", "k a", 0);
-    answers.add(new Answer("k", "k a", DAY + 9, Kind.OTHER, 500, "", "{}"));
+    answers.add(new Answer("k", "k a", DAY + 9, Kind.OTHER, 500, "", "{}", ""));
 
     broken(judge(true), Rule.KNOWN_ANSWERS);
   }
@@ -78,7 +78,7 @@ class CheckerTest {
     sent("k", "k a", 0);
     call("k", "s1-1/1", "s1-1", 10, 20);
     effect("k", "k a", "s1-1/1");
-    answers.add(new Answer("k", "k a", DAY + 9, Kind.SUCCESS, 201, "text/plain", "s1-1/1 l a"));
+    answers.add(new Answer("k", "k a", DAY + 9, Kind.SUCCESS, 201, "text/plain", "s1-1/1 l a", ""));
 
     assertThat(rules(judge(inbox))).contains(Rule.OWN_ANSWER);
   }
@@ -87,7 +87,7 @@ class CheckerTest {
   void theAnswerToTheSameKeysOtherBodyIsBad() {
     goodKey("k");
     sent("k", "k b", 40);
-    answers.add(new Answer("k", "k b", DAY + 50, Kind.SUCCESS, 201, "text/plain", "k/1 k a"));
+    answers.add(new Answer("k", "k b", DAY + 50, Kind.SUCCESS, 201, "text/plain", "k/1 k a", ""));
 
     broken(judge(true), Rule.OWN_ANSWER);
   }
@@ -119,7 +119,8 @@ class CheckerTest {
             Kind.SUCCESS,
             what.equals("status") ? 200 : first.status(),
             what.equals("fields") ? "text/html" : first.fields(),
-            first.content() + (what.equals("content") ? " " : "")));
+            first.content() + (what.equals("content") ? " " : ""),
+            ""));
 
     assertThat(rules(judge(false))).contains(Rule.SAME_ANSWER);
   }
@@ -407,15 +408,15 @@ class CheckerTest {
 
   private void success(String key, String body, long at, String call) {
     answers.add(
-        new Answer(key, body, DAY + at, Kind.SUCCESS, 201, "text/plain", call + " " + body));
+        new Answer(key, body, DAY + at, Kind.SUCCESS, 201, "text/plain", call + " " + body, ""));
   }
 
   private void mismatch(String key, String body, long at) {
-    answers.add(new Answer(key, body, DAY + at, Kind.MISMATCH, 422, "", "{}"));
+    answers.add(new Answer(key, body, DAY + at, Kind.MISMATCH, 422, "", "{}", ""));
   }
 
   private void dead(String key, String body, long at) {
-    answers.add(new Answer(key, body, DAY + at, Kind.DEAD, 502, "", "{}"));
+    answers.add(new Answer(key, body, DAY + at, Kind.DEAD, 502, "", "{}", ""));
   }
 
   private Verdict judge(boolean inbox) {
