@@ -9,7 +9,9 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -39,6 +41,10 @@ final class Clients implements AutoCloseable {
   private static final int LONGEST_PAUSE_MILLIS = 4_000;
   private static final int MAX_OPEN = 20_000;
   private static final int SWEPT_AT_ONCE = 64;
+
+  /** Under way at once; beyond it they wait here, or a busy machine would only open connections. */
+  private static final int MAX_UNDER_WAY = 600;
+
   private static final int LONGEST_TRAIL = 1_500;
 
   private final List<URI> gateways;
@@ -49,7 +55,7 @@ final class Clients implements AutoCloseable {
   private final HttpClient http =
       HttpClient.newBuilder()
           .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(Duration.ofSeconds(3))
+          .connectTimeout(Duration.ofSeconds(10))
           .build();
   private final Thread beginner = new Thread(this::begin, "clients");
   private volatile boolean stopping;
@@ -64,6 +70,11 @@ final class Clients implements AutoCloseable {
   private final Queue<Answer> answers = new ConcurrentLinkedQueue<>();
   private final Queue<Client> content = new ConcurrentLinkedQueue<>();
   private final Map<String, AtomicLong> counts = new ConcurrentHashMap<>();
+
+  /** Guarded by itself, as is the number of those that are under way; one for each open client. */
+  private final Deque<Runnable> held = new ArrayDeque<>();
+
+  private int underWay;
 
   Clients(List<URI> gateways, int perSecond, long seed) {
     this.gateways = List.copyOf(gateways);
@@ -170,6 +181,31 @@ final class Clients implements AutoCloseable {
     return begun.get();
   }
 
+  /** Runs it, now or when another one has left. */
+  private void enter(Runnable exchange) {
+    synchronized (held) {
+      if (underWay == MAX_UNDER_WAY) {
+        held.add(exchange);
+        return;
+      }
+      underWay++;
+    }
+    exchange.run();
+  }
+
+  private void leave() {
+    Runnable next;
+    synchronized (held) {
+      next = held.poll();
+      if (next == null) {
+        underWay--;
+      }
+    }
+    if (next != null) {
+      next.run();
+    }
+  }
+
   private void count(String what) {
     counts.computeIfAbsent(what, none -> new AtomicLong()).incrementAndGet();
   }
@@ -230,13 +266,21 @@ final class Clients implements AutoCloseable {
       if (part.prefer() != null) {
         request.header("prefer", part.prefer());
       }
-      var unused =
-          http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofString())
-              .handle(
-                  (response, failure) -> {
-                    answered(response, failure, null, 0);
-                    return null;
-                  });
+      exchange(request.build(), null, 0);
+    }
+
+    private void exchange(HttpRequest request, @Nullable String place, long until) {
+      enter(
+          () -> {
+            var unused =
+                http.sendAsync(request, HttpResponse.BodyHandlers.ofString())
+                    .handle(
+                        (response, failure) -> {
+                          leave();
+                          answered(response, failure, place, until);
+                          return null;
+                        });
+          });
     }
 
     /**
@@ -353,13 +397,7 @@ final class Clients implements AutoCloseable {
               .timeout(ANSWER_BOUND)
               .header("prefer", "wait=4")
               .build();
-      var unused =
-          http.sendAsync(question, HttpResponse.BodyHandlers.ofString())
-              .handle(
-                  (response, failure) -> {
-                    answered(response, failure, place, until);
-                    return null;
-                  });
+      exchange(question, place, until);
     }
 
     private void end(HttpResponse<String> response, Kind kind) {

@@ -12,6 +12,7 @@ import dev.tideover.testkit.BrokerProcess;
 import dev.tideover.testkit.Tether;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -26,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -49,6 +51,7 @@ final class OnceTestbed implements AutoCloseable {
   private static final Duration STOP_BOUND = Duration.ofSeconds(20);
   private static final String SERVICE = "once";
   private static final String DATABASE = "postgres";
+  private static final String DATA = "postgres";
   private static final Pattern DATABASE_LIBRARY =
       Pattern.compile("(postgresql|HikariCP)-[^/]*\\.jar$");
 
@@ -213,8 +216,10 @@ final class OnceTestbed implements AutoCloseable {
       while (rows.next()) {
         effects.add(new Effect(rows.getString(1), rows.getString(2), rows.getString(3)));
       }
+      // For people, beside the journals.
+      Files.write(directory.resolve("effects"), effects.stream().map(Effect::toString).toList());
       return effects;
-    } catch (SQLException e) {
+    } catch (IOException | SQLException e) {
       throw new BenchException("The effects can't be read: " + e.getMessage(), e);
     }
   }
@@ -403,7 +408,7 @@ final class OnceTestbed implements AutoCloseable {
   private final class Postgres extends Process {
 
     private final int port;
-    private final Path data = directory.resolve("postgres");
+    private final Path data = directory.resolve(DATA);
 
     Postgres(int port) {
       super("postgres");
@@ -457,6 +462,21 @@ final class OnceTestbed implements AutoCloseable {
     }
   }
 
+  /** The database's files are 40 MB a run, and what counts is written down. */
+  private void deleteData() {
+    Path data = directory.resolve(DATA);
+    if (!Files.exists(data)) {
+      return;
+    }
+    try (Stream<Path> files = Files.walk(data)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    } catch (IOException | UncheckedIOException e) {
+      System.err.println("The database's files in " + data + " are still there: " + e);
+    }
+  }
+
   /** What is started again must have its own port again. */
   private static List<Integer> freePorts(int count) throws BenchException {
     List<ServerSocket> sockets = new ArrayList<>();
@@ -490,5 +510,6 @@ final class OnceTestbed implements AutoCloseable {
         System.err.println("A process of the test did not end cleanly: " + e);
       }
     }
+    deleteData();
   }
 }
