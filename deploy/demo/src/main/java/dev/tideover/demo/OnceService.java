@@ -96,6 +96,7 @@ public final class OnceService {
             ? reply
             : inbox.transaction(
                 request, connection -> insert(connection, words[0], body, call, reply));
+    write("done", call);
     work(Long.parseLong(words[3]));
     write("ended", call);
     return outcome;

@@ -5,8 +5,13 @@ import dev.tideover.loadtests.once.History.Call;
 import dev.tideover.loadtests.once.History.Loss;
 import dev.tideover.loadtests.once.History.Loss.How;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -18,13 +23,16 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a life of an instance has left behind: its journal, one line for each beginning and each end
- * of a call, and the SDK's log.
+ * What a life of an instance has left behind: its journal, one line for each beginning, each effect
+ * and each end of a call, and the SDK's log.
  */
 final class Journals {
 
   /** {@code began MILLIS KEY CALL PARTITION OFFSET}. */
   static final String BEGAN = "began";
+
+  /** {@code done MILLIS CALL}: its effect is there, its reply isn't sent. */
+  static final String DONE = "done";
 
   /** {@code ended MILLIS CALL}. */
   static final String ENDED = "ended";
@@ -36,6 +44,7 @@ final class Journals {
   private static final Pattern LOST =
       Pattern.compile("^(\\S+) .* Lost \\[(.*?)]: Kafka heard nothing of this instance.*");
 
+  private static final int LONGEST_LINE = 200;
   private static final Pattern PARTITION = Pattern.compile("\\.requests-(\\d+)");
 
   /** The calls, in no order. */
@@ -94,6 +103,21 @@ final class Journals {
       numbers.add(Integer.parseInt(each.group(1)));
     }
     return new Loss(life, numbers, Instant.parse(at).toEpochMilli(), how);
+  }
+
+  /** Whether the last thing that was written down is this one. */
+  static boolean isLast(String what, Path journal) throws BenchException {
+    try (FileChannel file = FileChannel.open(journal, StandardOpenOption.READ)) {
+      ByteBuffer end = ByteBuffer.allocate(LONGEST_LINE);
+      file.read(end, Math.max(0, file.size() - LONGEST_LINE));
+      String text = new String(end.array(), 0, end.position(), StandardCharsets.UTF_8);
+      int last = text.lastIndexOf('\n', text.length() - 2) + 1;
+      return text.endsWith("\n") && text.startsWith(what + " ", last);
+    } catch (NoSuchFileException notYet) {
+      return false;
+    } catch (IOException e) {
+      throw new BenchException("What a service has written can't be read: " + e, e);
+    }
   }
 
   private static List<String> lines(Path file) throws BenchException {

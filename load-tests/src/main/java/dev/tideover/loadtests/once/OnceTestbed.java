@@ -49,6 +49,8 @@ final class OnceTestbed implements AutoCloseable {
   private static final Duration START_BOUND = Duration.ofSeconds(75);
   private static final int START_ATTEMPTS = 5;
   private static final Duration STOP_BOUND = Duration.ofSeconds(20);
+  private static final Duration WORK_BOUND = Duration.ofSeconds(10);
+  private static final int LOOK_AGAIN_MILLIS = 2;
   private static final String SERVICE = "once";
   private static final String DATABASE = "postgres";
   private static final String DATA = "postgres";
@@ -104,7 +106,7 @@ final class OnceTestbed implements AutoCloseable {
       gateways.add(new Gateway("gateway" + (i + 1), ports.get(2 * i), ports.get(2 * i + 1)));
     }
     for (int i = 0; i < INSTANCES; i++) {
-      instances.add(new Instance("service" + (i + 1)));
+      instances.add(new Instance(i + 1));
     }
     this.postgres = inbox ? new Postgres(ports.get(2 * GATEWAYS)) : null;
   }
@@ -369,8 +371,11 @@ final class OnceTestbed implements AutoCloseable {
 
   private final class Instance extends Process {
 
-    Instance(String name) {
-      super(name);
+    private final int number;
+
+    Instance(int number) {
+      super("service" + number);
+      this.number = number;
     }
 
     @Override
@@ -401,6 +406,23 @@ final class OnceTestbed implements AutoCloseable {
     @Override
     String readyLine() {
       return "STARTED";
+    }
+
+    /**
+     * When it is at work, if it is soon: a kill that cuts nothing off shows nothing. Before the
+     * effect and behind it in turn.
+     */
+    @Override
+    public void kill() throws BenchException, InterruptedException {
+      Path journal = journal(lives.get(lives.size() - 1));
+      String what = (number + lives.size()) % 2 == 0 ? Journals.DONE : Journals.BEGAN;
+      long until = System.nanoTime() + WORK_BOUND.toNanos();
+      while (!Journals.isLast(what, journal) && System.nanoTime() < until) {
+        if (closing.await(LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS)) {
+          return;
+        }
+      }
+      super.kill();
     }
   }
 

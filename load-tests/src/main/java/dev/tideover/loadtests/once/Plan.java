@@ -35,7 +35,7 @@ record Plan(String key, String path, List<Part> parts) {
     // Milliseconds of work before and after the effect. Most work briefly; long ones are for the
     // kills to hit, between the effect and the reply above all.
     int before = random.nextInt(20) == 0 ? 300 : 1 + random.nextInt(20);
-    int after = random.nextInt(10) == 0 ? 300 : 0;
+    int after = random.nextInt(5) == 0 ? 300 : 0;
     int gateway = random.nextInt(GATEWAYS);
     int kind = random.nextInt(100);
     boolean impatient = kind >= 97;

@@ -7,6 +7,7 @@ import dev.tideover.loadtests.once.History.Loss;
 import dev.tideover.loadtests.once.History.Loss.How;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,7 @@ class JournalsTest {
             """
             began 100 key-1 s1-1/1 3 40
             began 110 key-2 s1-1/2 4 41
+            done 115 s1-1/1
             ended 120 s1-1/1
             began 130 ke""");
 
@@ -51,6 +53,20 @@ class JournalsTest {
         .containsExactly(
             new Loss("s1-1", Set.of(3, 11), at, How.LOST),
             new Loss("s1-1", Set.of(3), at + 1, How.REVOKED));
+  }
+
+  @Test
+  void theLastWholeLineTellsWhatIsUnderWay() throws Exception {
+    Path journal = directory.resolve("journal");
+    assertThat(Journals.isLast("began", journal)).isFalse();
+    Files.writeString(journal, "began 100 key-1 s1-1/1 3 40\n".repeat(20));
+    assertThat(Journals.isLast("began", journal)).isTrue();
+    Files.writeString(journal, "done 110 s1-1/1\n", StandardOpenOption.APPEND);
+    assertThat(Journals.isLast("began", journal)).isFalse();
+    assertThat(Journals.isLast("done", journal)).isTrue();
+    Files.writeString(journal, "ended 12", StandardOpenOption.APPEND);
+    assertThat(Journals.isLast("done", journal)).isFalse();
+    assertThat(Journals.isLast("ended", journal)).isFalse();
   }
 
   /** The log's words are no interface: who changes them learns here who reads them. */
