@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.tideover.wire.HttpFields;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,26 @@ class OutcomeTest {
       })
   void fieldsOfTheConnectionAreLeftOut(String name) {
     assertThat(Outcome.reply(200).header(name, "5").fields().size()).isZero();
+  }
+
+  @Test
+  void aReplyOfAnotherServersFieldsKeepsThemInTheirOrderButForTheConnections() {
+    HttpFields fields =
+        HttpFields.of("x-a", "1", "connection", "close", "content-type", "t/t", "x-a", "2");
+    byte[] bytes = {1, 2};
+    Reply reply = Reply.of(503, fields, bytes);
+    bytes[0] = 9;
+    assertThat(reply.status()).isEqualTo(503);
+    assertThat(reply.fields())
+        .isEqualTo(HttpFields.of("x-a", "1", "content-type", "t/t", "x-a", "2"));
+    assertThat(reply.body()).containsExactly(1, 2);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Reply.of(200, HttpFields.of("tideover-id", "x"), bytes))
+        .withMessageContaining("Tideover's");
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Reply.of(204, HttpFields.EMPTY, bytes))
+        .withMessageContaining("no content");
+    assertThatIllegalArgumentException().isThrownBy(() -> Reply.of(600, HttpFields.EMPTY, bytes));
   }
 
   @Test

@@ -27,7 +27,6 @@ import java.time.InstantSource;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -71,6 +70,7 @@ final class Handling {
   private final InstantSource clock;
   private final LongSupplier nanoTime;
   private final Faults faults;
+  private final FailureReport report;
   private final Consumer<Throwable> onFatal;
   private final Occasionally maySaySendFailed = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayInfrastructure = new Occasionally(Duration.ofSeconds(10));
@@ -97,6 +97,7 @@ final class Handling {
     this.clock = clock;
     this.nanoTime = nanoTime;
     this.faults = new Faults(settings.infrastructureFault());
+    this.report = new FailureReport(settings, events);
     this.onFatal = onFatal;
   }
 
@@ -269,7 +270,7 @@ final class Handling {
       @Nullable Outcome outcome,
       @Nullable Throwable failure,
       long nanos) {
-    String what = describe(outcome, failure);
+    String what = FailureReport.describe(outcome, failure);
     long pause = -1;
     Fault fault;
     if (outcome instanceof DeadLetter dead) {
@@ -303,84 +304,13 @@ final class Handling {
       return;
     }
     if (!work.closing()) {
-      sayFailed(work, delivery, fault, what, failure);
-      tellFailed(work, delivery, what, failure);
+      report.failed(work, delivery, fault, what, failure);
     }
     Permits.Permit permit = work.permit();
     if (permit != null) {
       permit.raiseAlarm();
     }
     mailbox.failed(work, fault, pause, what);
-  }
-
-  private void tellFailed(
-      Work<Delivery> work, Delivery delivery, String what, @Nullable Throwable failure) {
-    String id = delivery.envelope().id().toString();
-    int attempt = work.attempts() + 1;
-    Throwable told;
-    if (work.timedOut()) {
-      told = new TimeoutException(what);
-      told.initCause(failure);
-    } else {
-      told = failure == null ? new IllegalStateException(what) : failure;
-    }
-    events.tell(listener -> listener.attemptFailed(id, attempt, told));
-  }
-
-  private void sayFailed(
-      Work<Delivery> work,
-      Delivery delivery,
-      Fault fault,
-      String what,
-      @Nullable Throwable failure) {
-    String id = delivery.envelope().id().toString();
-    int attempt = work.attempts() + 1;
-    switch (fault) {
-      case HOLD, INFRASTRUCTURE -> {
-        if (maySayInfrastructure.now()) {
-          log.warn(
-              "Request {} can't be handled now, which isn't its fault: {}. It uses no attempt and"
-                  + " is tried again.",
-              id,
-              what,
-              failure);
-        }
-      }
-      case REJECTED ->
-          log.warn(
-              "Request {} is rejected by the handler ({}); it goes to {} and its client gets a 502",
-              id,
-              what,
-              settings.deadTopic());
-      case MESSAGE -> {
-        if (attempt >= settings.attempts()) {
-          log.warn(
-              "Request {} failed in all {} attempts; it goes to {} and its client gets a 502",
-              id,
-              attempt,
-              settings.deadTopic(),
-              failure);
-        } else {
-          log.warn(
-              "Request {} failed in attempt {} of {}: {}. It is tried again; later requests with"
-                  + " its ordering key wait for it.",
-              id,
-              attempt,
-              settings.attempts(),
-              what);
-          log.debug("The failure of request {}", id, failure);
-        }
-      }
-    }
-  }
-
-  private static String describe(@Nullable Outcome outcome, @Nullable Throwable failure) {
-    if (failure != null) {
-      return failure.toString();
-    }
-    return outcome == null
-        ? "the handler returned null; it has to return an Outcome, for example Outcome.reply(204)"
-        : "the handler asked for a retry";
   }
 
   /** Appends what is out of the ordinary about a request, before it goes on. */

@@ -112,7 +112,8 @@ final class InboxGuard {
   }
 
   /**
-   * A start has ended without a reply.
+   * A start has ended without a reply. Of a fault of the infrastructure nothing is said: most
+   * likely it is the database. The next start puts the books right.
    *
    * @param fault whose fault that was; null if it is unknown, since the request was given up
    * @return the reply to send all the same, since a start of it has succeeded; or null
@@ -122,7 +123,10 @@ final class InboxGuard {
       IncomingRequest request,
       @Nullable Fault fault,
       @Nullable Throwable failure) {
-    if (inbox == null || delivery.inboxStart == 0 || isTrouble(failure)) {
+    if (inbox == null
+        || delivery.inboxStart == 0
+        || fault == Fault.INFRASTRUCTURE
+        || isTrouble(failure)) {
       return null;
     }
     boolean charge = fault == Fault.MESSAGE || fault == Fault.REJECTED;

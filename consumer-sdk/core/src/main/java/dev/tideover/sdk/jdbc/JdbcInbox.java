@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -75,7 +74,7 @@ public final class JdbcInbox implements Inbox {
     }
   }
 
-  private JdbcInbox(Builder builder) {
+  JdbcInbox(JdbcInboxBuilder builder) {
     dataSource = builder.dataSource;
     dialect = builder.dialect;
     name = builder.table;
@@ -91,8 +90,8 @@ public final class JdbcInbox implements Inbox {
    * @param dataSource a pool, as a rule. A start of a handler takes one connection, and so does its
    *     transaction, one after the other
    */
-  public static Builder builder(DataSource dataSource) {
-    return new Builder(dataSource);
+  public static JdbcInboxBuilder builder(DataSource dataSource) {
+    return new JdbcInboxBuilder(dataSource);
   }
 
   /**
@@ -260,7 +259,7 @@ public final class JdbcInbox implements Inbox {
         + reply.body().length
         + " bytes and the inbox takes "
         + maxReplyBytes
-        + " (JdbcInbox.Builder.maxReplyBytes)";
+        + " (JdbcInboxBuilder.maxReplyBytes)";
   }
 
   @Override
@@ -415,95 +414,5 @@ public final class JdbcInbox implements Inbox {
       deleted += batch;
     } while (batch == PURGED_AT_ONCE && System.nanoTime() - until < 0);
     return deleted;
-  }
-
-  /** Sets up a {@link JdbcInbox}. Not safe for use by several threads at once. */
-  public static final class Builder {
-
-    private static final Pattern TABLE =
-        Pattern.compile("([a-z_][a-z0-9_]{0,62}\\.)?[a-z_][a-z0-9_]{0,50}");
-
-    private final DataSource dataSource;
-    private Dialect dialect = Dialect.postgresql();
-    private String table = "tideover_inbox";
-    private Duration retention = Duration.ofDays(8);
-    private Duration stepTimeout = Duration.ofSeconds(5);
-    private int maxReplyBytes = 8 << 20;
-
-    private Builder(DataSource dataSource) {
-      this.dataSource = dataSource;
-    }
-
-    /** The database's kind; default {@link Dialect#postgresql}. */
-    public Builder dialect(Dialect dialect) {
-      this.dialect = dialect;
-      return this;
-    }
-
-    /**
-     * The table; default {@code tideover_inbox}, found by the connection's search path.
-     *
-     * @param table lower-case, with a schema and a dot before it if need be
-     * @throws IllegalArgumentException for what is no such name
-     */
-    public Builder table(String table) {
-      if (!TABLE.matcher(table).matches()) {
-        throw new IllegalArgumentException(
-            "table \"" + table + "\": expected to match " + TABLE.pattern());
-      }
-      this.table = table;
-      return this;
-    }
-
-    /**
-     * How long a row stays after its request has ended; default 8 days. It has to be longer than
-     * the request topic's retention (7 days by default), and than dead letters are kept: a request
-     * that comes again after it is handled again.
-     *
-     * @throws IllegalArgumentException for less than a minute
-     */
-    public Builder retention(Duration retention) {
-      if (retention.compareTo(Duration.ofMinutes(1)) < 0) {
-        throw new IllegalArgumentException(
-            "retention " + retention + ": expected a minute at least");
-      }
-      this.retention = retention;
-      return this;
-    }
-
-    /**
-     * How long one of the inbox's own statements may take before its connection is given up;
-     * default 5 s. It doesn't concern a handler's transaction, nor how long the data source may
-     * take to give a connection.
-     *
-     * @throws IllegalArgumentException for less than 100 ms or more than an hour
-     */
-    public Builder stepTimeout(Duration stepTimeout) {
-      if (stepTimeout.toMillis() < 100 || stepTimeout.compareTo(Duration.ofHours(1)) > 0) {
-        throw new IllegalArgumentException(
-            "stepTimeout " + stepTimeout + ": expected 100 ms to an hour");
-      }
-      this.stepTimeout = stepTimeout;
-      return this;
-    }
-
-    /**
-     * How large a reply's content may be; default 8 MiB. Not larger than the reply topic takes.
-     *
-     * @throws IllegalArgumentException for less than 1 KiB or more than 1 GiB
-     */
-    public Builder maxReplyBytes(int maxReplyBytes) {
-      if (maxReplyBytes < 1 << 10 || maxReplyBytes > 1 << 30) {
-        throw new IllegalArgumentException(
-            "maxReplyBytes " + maxReplyBytes + ": expected 1 KiB to 1 GiB");
-      }
-      this.maxReplyBytes = maxReplyBytes;
-      return this;
-    }
-
-    /** The inbox. Doesn't connect yet. */
-    public JdbcInbox build() {
-      return new JdbcInbox(this);
-    }
   }
 }

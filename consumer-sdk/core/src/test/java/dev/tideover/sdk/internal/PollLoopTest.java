@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -236,7 +237,7 @@ class PollLoopTest {
     Assembly parts =
         new Assembly(
             settings,
-            "me",
+            UUID.randomUUID().toString(),
             member,
             workers,
             sender,

@@ -3,11 +3,16 @@ package dev.tideover.sdk.jdbc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.tideover.sdk.ConsumerBuilder;
 import dev.tideover.sdk.DeadLetter;
 import dev.tideover.sdk.Inbox.Standing;
 import dev.tideover.sdk.InboxException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
+import dev.tideover.sdk.Tideover;
+import dev.tideover.sdk.testing.ManualConsumer;
+import dev.tideover.sdk.testing.SettableClock;
+import dev.tideover.sdk.testing.TestRequest;
 import dev.tideover.wire.RequestId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -15,6 +20,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -458,6 +464,46 @@ class JdbcInboxIT {
       }
     }
     return plan.toString();
+  }
+
+  // ---- The engine by hand, for tests of handlers.
+
+  @Test
+  void handlersThatUseItAreTestedWithTheEngineByHand() throws Exception {
+    ConsumerBuilder builder =
+        Tideover.service("orders")
+            .inbox(inbox)
+            .handler(
+                asked ->
+                    inbox.transaction(
+                        asked,
+                        connection -> {
+                          effect(connection, asked.text());
+                          return asked.text().equals("bad") && asked.replay() == 0
+                              ? Outcome.deadLetter("no")
+                              : Outcome.reply(201).text("done");
+                        }));
+    SettableClock clock = new SettableClock(Instant.parse("2026-01-01T00:00:00Z"));
+    try (ManualConsumer consumer = ManualConsumer.start(builder, clock)) {
+      String good = consumer.deliver(TestRequest.of("POST", "/orders").text("good"));
+      String bad = consumer.deliver(TestRequest.of("POST", "/orders").text("bad"));
+      consumer.tick();
+      consumer.redeliver();
+      consumer.tick();
+      assertThat(consumer.replies())
+          .filteredOn(reply -> reply.id().toString().equals(good))
+          .hasSize(2)
+          .allSatisfy(reply -> assertThat(reply.status()).isEqualTo(201));
+      assertThat(effects()).isEqualTo(1);
+
+      consumer.redeliverDead(0);
+      consumer.tick();
+      assertThat(consumer.replies())
+          .filteredOn(reply -> reply.id().toString().equals(bad))
+          .last()
+          .satisfies(reply -> assertThat(reply.status()).isEqualTo(201));
+      assertThat(effects()).isEqualTo(2);
+    }
   }
 
   @Test
