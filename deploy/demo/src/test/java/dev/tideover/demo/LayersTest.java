@@ -14,7 +14,7 @@ class LayersTest {
   static final ArchRule ONLY_SERVICES_EMBED_THE_SDK =
       noClasses()
           .that()
-          .haveNameNotMatching(".*\\.(OrdersService|EchoService|DrainService)(\\$.*)?")
+          .haveNameNotMatching(".*\\.(OrdersService|EchoService|DrainService|OnceService)(\\$.*)?")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("dev.tideover.sdk..");
