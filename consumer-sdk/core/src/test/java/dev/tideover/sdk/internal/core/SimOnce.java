@@ -220,7 +220,7 @@ final class SimOnce {
     if (!isProtected(id)) {
       return;
     }
-    if (sim.broker.isRemembered(request)) {
+    if (sim.broker.ledger(request.partition).remembers(request)) {
       id.covered = true;
     } else if (id.old || !isWithinWindow(id) || by.isWithoutLedger(request.partition)) {
       id.unprotected = true;
