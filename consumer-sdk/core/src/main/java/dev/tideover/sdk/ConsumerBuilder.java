@@ -47,7 +47,10 @@ public final class ConsumerBuilder {
   private Duration handlerTimeout = Duration.ofSeconds(30);
   private Ordering ordering = Ordering.KEY;
   private OnExhausted onExhausted = OnExhausted.CONTINUE;
-  private Duration idempotencyWindow = Duration.ofHours(1);
+
+  /** Not private, so that a test needn't wait for a minute. */
+  Duration idempotencyWindow = Duration.ofHours(1);
+
   private Predicate<Throwable> infrastructureFault = failure -> false;
   private Set<String> replyTopics = Set.of();
   private @Nullable Inbox inbox;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -74,6 +75,11 @@ class BuilderTest {
         .withMessage("concurrency 0: expected 1 to 10000");
     assertThatIllegalArgumentException().isThrownBy(() -> builder.attempts(0));
     assertThatIllegalArgumentException().isThrownBy(() -> builder.drainTimeout(Duration.ZERO));
+    for (Duration window : List.of(Duration.ofSeconds(59), Duration.ofHours(49))) {
+      assertThatIllegalArgumentException()
+          .isThrownBy(() -> builder.idempotencyWindow(window))
+          .withMessageEndingWith("expected PT1M to PT48H");
+    }
     assertThatIllegalArgumentException().isThrownBy(() -> builder.instance("a/b"));
     assertThatIllegalArgumentException().isThrownBy(() -> builder.version("a/b"));
     assertThatIllegalArgumentException().isThrownBy(() -> builder.replyTopics());

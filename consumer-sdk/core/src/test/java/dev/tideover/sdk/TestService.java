@@ -85,15 +85,30 @@ public final class TestService {
         key, HttpFields.of("content-type", "application/json"), body.getBytes(UTF_8), deadline);
   }
 
+  /** One with an Idempotency-Key. */
+  RequestEnvelope keyed(RequestId id, @Nullable String key, String body) {
+    HttpFields fields = HttpFields.of("content-type", "application/json");
+    return request(id, true, key, fields, body.getBytes(UTF_8), null);
+  }
+
   RequestEnvelope request(
       @Nullable String key, HttpFields fields, byte[] body, @Nullable Instant deadline) {
-    RequestId id = RequestId.random();
+    return request(RequestId.random(), false, key, fields, body, deadline);
+  }
+
+  private RequestEnvelope request(
+      RequestId id,
+      boolean idempotent,
+      @Nullable String key,
+      HttpFields fields,
+      byte[] body,
+      @Nullable Instant deadline) {
     return new RequestEnvelope(
         id,
         new ReplyAddress(replies, Math.floorMod(id.hashCode(), REPLY_PARTITIONS)),
         Instant.ofEpochMilli(System.currentTimeMillis()),
         deadline,
-        false,
+        idempotent,
         Fingerprint.of("POST", "/orders", "q=1", "application/json", key, body),
         key,
         "POST",

@@ -128,41 +128,6 @@ public record GatewayConfig(
    */
   public record Kafka(String bootstrapServers, Map<String, String> properties) {
 
-    /** What may be set: how to connect, not how records are written, which the gateway decides. */
-    private static final Pattern ALLOWED =
-        Pattern.compile(
-            "security\\.protocol|sasl\\.(mechanism|jaas\\.config|kerberos\\.service\\.name)"
-                + "|sasl\\.login\\.[a-z.]+\\.ms"
-                + "|ssl\\.(truststore|keystore)\\.(location|password|type|certificates|key"
-                + "|certificate\\.chain)"
-                + "|ssl\\.(key\\.password|enabled\\.protocols|protocol|cipher\\.suites)"
-                + "|ssl\\.endpoint\\.identification\\.algorithm"
-                + "|client\\.dns\\.lookup|client\\.rack|metadata\\.max\\.age\\.ms"
-                + "|connections\\.max\\.idle\\.ms|reconnect\\.backoff(\\.max)?\\.ms"
-                + "|socket\\.connection\\.setup\\.timeout(\\.max)?\\.ms"
-                + "|request\\.timeout\\.ms|delivery\\.timeout\\.ms"
-                + "|linger\\.ms|batch\\.size|buffer\\.memory|compression\\.type"
-                + "|receive\\.buffer\\.bytes|send\\.buffer\\.bytes");
-
-    /**
-     * What a producer may take for a record, together, is less than the 10 minutes after which a
-     * request that isn't in Kafka is said to have never been stored.
-     */
-    private static final Pattern TIMEOUT = Pattern.compile("(request|delivery)\\.timeout\\.ms");
-
-    private static final long MAX_TIMEOUT_MILLIS = 240_000;
-
-    /**
-     * One login module with its options and nothing behind it: Kafka would load each of several.
-     * Quoted text ends with its line, as it does for Kafka's reader.
-     */
-    private static final Pattern LOGIN_MODULE =
-        Pattern.compile(
-            "\\s*+org\\.apache\\.kafka\\.common\\.security"
-                + "\\.(plain\\.PlainLoginModule|scram\\.ScramLoginModule)\\s++"
-                + "(required|requisite|sufficient|optional)"
-                + "(\\s++\\w++\\s*+=\\s*+(\"([^\"\\\\\\r\\n]|\\\\.)*+\"|[\\w.-]++))*+\\s*+;\\s*+");
-
     public Kafka {
       properties = Map.copyOf(properties);
       check(!bootstrapServers.isBlank(), "kafka.bootstrap-servers", "is empty, expected host:port");
@@ -172,28 +137,7 @@ public record GatewayConfig(
             "kafka.bootstrap-servers",
             "found \"" + server.strip() + "\", expected host:port");
       }
-      properties.forEach(
-          (name, value) -> {
-            String path = "kafka.properties." + name;
-            check(
-                ALLOWED.matcher(name).matches(),
-                path,
-                "not among the client settings that may be changed (docs/configuration.md)");
-            check(
-                !TIMEOUT.matcher(name).matches() || isShort(value),
-                path,
-                "found \"" + value + "\", expected milliseconds, at most " + MAX_TIMEOUT_MILLIS);
-            check(
-                !name.equals("sasl.jaas.config") || LOGIN_MODULE.matcher(value).matches(),
-                path,
-                "expected one login module, Kafka's PlainLoginModule or ScramLoginModule, and its"
-                    + " options");
-          });
-    }
-
-    private static boolean isShort(String millis) {
-      return millis.matches("\\s*\\d{1,6}\\s*")
-          && Long.parseLong(millis.strip()) <= MAX_TIMEOUT_MILLIS;
+      KafkaProperties.check(properties);
     }
 
     /** Without the properties' values, which may be secrets. */
@@ -371,12 +315,12 @@ public record GatewayConfig(
           where + ".max-body",
           "found " + maxBody + " bytes, expected at most 64MiB");
       check(
-          caller.header() == null || !Caller.NOT_END_TO_END.contains(caller.header()),
+          caller.header() == null || Caller.isEndToEnd(caller.header()),
           where + ".caller",
           "found \"header "
               + caller.header()
-              + "\", which belongs to a connection and not to who sent the request, so all callers"
-              + " would be one");
+              + "\", which ends at this gateway and says nothing of who sent the request, so all"
+              + " callers would be one");
       for (String method : methods) {
         check(
             method.matches("[A-Z]+"),
@@ -447,7 +391,7 @@ public record GatewayConfig(
     public static final Caller AUTHORIZATION = new Caller("authorization");
 
     /** These end at the gateway, or are made anew there. */
-    static final Set<String> NOT_END_TO_END =
+    private static final Set<String> NOT_END_TO_END =
         Set.of(
             "connection",
             "content-length",
@@ -461,6 +405,10 @@ public record GatewayConfig(
             "trailer",
             "transfer-encoding",
             "upgrade");
+
+    private static boolean isEndToEnd(String name) {
+      return !NOT_END_TO_END.contains(name) && !name.startsWith("tideover-");
+    }
   }
 
   /** How a service's request topic is made, and what it must be where it exists. */

@@ -11,11 +11,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One run of the benchmark, from top to bottom: start everything, warm it, show what the client can
- * carry, then for each scenario alternate bare and Tideover, and report. Owned by one thread.
+ * carry, then for each scenario alternate bare and Tideover, or Tideover without and with keys, and
+ * report. Owned by one thread.
  */
 final class Bench {
 
   private static final Target THROUGHPUT = Target.atLeast(0.8);
+  private static final Target KEYED_THROUGHPUT = Target.atLeast(0.95);
   private static final Target MEDIAN = Target.atMost(1.25);
   private static final Target TAIL = Target.atMost(1.5);
   private static final int ECHO_CONNECTIONS = 64;
@@ -35,7 +37,8 @@ final class Bench {
   /**
    * Runs the scenarios.
    *
-   * @param root the project's directory; null measures the bare programs alone
+   * @param root the project's directory; null measures the bare programs alone, so that no scenario
+   *     may have keys
    */
   Report run(List<Scenario> scenarios, @Nullable Path root)
       throws BenchException, InterruptedException {
@@ -50,7 +53,11 @@ final class Bench {
     Testbed.Side ours = root == null ? null : testbed.startTideover(root);
     warmUp(bare, ours, scenarios);
     for (Scenario scenario : scenarios) {
-      report.add(compare(scenario, bare, ours));
+      if (scenario.keyed()) {
+        report.add("Tideover with a key, beside the same without:", keyed(scenario, ours));
+      } else {
+        report.add(compare(scenario, bare, ours));
+      }
     }
     errors.forEach(report::error);
     return report;
@@ -96,19 +103,48 @@ final class Bench {
       }
     }
     List<Round> left = ours == null ? bareRounds : ourRounds;
-    String name = scenario.name();
-    List<Metric> metrics = new ArrayList<>();
-    metrics.add(metric(name, "1/s", THROUGHPUT, left, bareRounds, r -> r.seen().throughput()));
-    metrics.add(metric(name + "-p50", "us", MEDIAN, left, bareRounds, r -> r.seen().p50()));
     Target tail = scenario.isRoundTrip() ? TAIL : null;
-    metrics.add(metric(name + "-p99", "us", tail, left, bareRounds, r -> r.seen().p99()));
-    metrics.add(cpu(name, "gateway", left, bareRounds, r -> r.perAnswer(r.cpu().gateway())));
+    return metrics(scenario, "bare", left, bareRounds, THROUGHPUT, MEDIAN, tail);
+  }
+
+  private static List<Metric> metrics(
+      Scenario scenario,
+      String rival,
+      List<Round> ours,
+      List<Round> theirs,
+      @Nullable Target throughput,
+      @Nullable Target median,
+      @Nullable Target tail) {
+    List<Metric> metrics = new ArrayList<>();
+    Section section = new Section(scenario.name(), rival, ours, theirs);
+    metrics.add(section.metric("", "1/s", throughput, r -> r.seen().throughput()));
+    metrics.add(section.metric("-p50", "us", median, r -> r.seen().p50()));
+    metrics.add(section.metric("-p99", "us", tail, r -> r.seen().p99()));
+    metrics.add(section.cpu("gateway", r -> r.perAnswer(r.cpu().gateway())));
     if (scenario.isRoundTrip()) {
-      metrics.add(cpu(name, "service", left, bareRounds, r -> r.perAnswer(r.cpu().service())));
+      metrics.add(section.cpu("service", r -> r.perAnswer(r.cpu().service())));
     }
-    metrics.add(cpu(name, "broker", left, bareRounds, r -> r.perAnswer(r.cpu().broker())));
-    metrics.add(cpu(name, "client", left, bareRounds, r -> r.perAnswer(r.cpu().client())));
+    metrics.add(section.cpu("broker", r -> r.perAnswer(r.cpu().broker())));
+    metrics.add(section.cpu("client", r -> r.perAnswer(r.cpu().client())));
     return metrics;
+  }
+
+  /** What a key costs: both sides are Tideover's, so that all else is the same. */
+  private List<Metric> keyed(Scenario scenario, Testbed.@Nullable Side ours)
+      throws BenchException, InterruptedException {
+    if (ours == null) {
+      throw new IllegalArgumentException(scenario.name() + " needs Tideover");
+    }
+    Scenario plain = scenario.withoutKey();
+    List<Round> with = new ArrayList<>();
+    List<Round> without = new ArrayList<>();
+    testbed.run(ours, plain.load(ours.port(), 0, plan.millis()));
+    testbed.run(ours, scenario.load(ours.port(), 0, plan.millis()));
+    for (int i = 0; i < plan.pairs(); i++) {
+      without.add(measure(plain, ours, i + 1));
+      with.add(measure(scenario, ours, i + 1));
+    }
+    return metrics(scenario, "unkeyed", with, without, KEYED_THROUGHPUT, null, null);
   }
 
   private Round measure(Scenario scenario, Testbed.Side side, int number)
@@ -116,7 +152,7 @@ final class Bench {
     Round round = testbed.run(side, scenario.load(side.port(), plan.rampMillis(), plan.millis()));
     out.printf(
         Locale.ROOT,
-        "%-15s round %d  %-8s %,9.0f/s   p50 %7.2f ms   p99 %7.2f ms   max %7.1f ms%n",
+        "%-19s round %d  %-8s %,9.0f/s   p50 %7.2f ms   p99 %7.2f ms   max %7.1f ms%n",
         scenario.name(),
         number,
         side.name(),
@@ -139,28 +175,22 @@ final class Bench {
     return round;
   }
 
-  private static Metric cpu(
-      String scenario,
-      String process,
-      List<Round> ours,
-      List<Round> bare,
-      ToDoubleFunction<Round> value) {
-    return metric(scenario + "-cpu-" + process, "us/request", null, ours, bare, value);
-  }
+  /** The rounds of one scenario on both sides. */
+  private record Section(String name, String rival, List<Round> ours, List<Round> theirs) {
 
-  private static Metric metric(
-      String name,
-      String unit,
-      @Nullable Target target,
-      List<Round> ours,
-      List<Round> bare,
-      ToDoubleFunction<Round> value) {
-    return new Metric(
-        name,
-        unit,
-        target,
-        ours.stream().mapToDouble(value).boxed().toList(),
-        "bare",
-        bare.stream().mapToDouble(value).boxed().toList());
+    Metric cpu(String process, ToDoubleFunction<Round> value) {
+      return metric("-cpu-" + process, "us/request", null, value);
+    }
+
+    Metric metric(
+        String suffix, String unit, @Nullable Target target, ToDoubleFunction<Round> value) {
+      return new Metric(
+          name + suffix,
+          unit,
+          target,
+          ours.stream().mapToDouble(value).boxed().toList(),
+          rival,
+          theirs.stream().mapToDouble(value).boxed().toList());
+    }
   }
 }

@@ -31,7 +31,7 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--only",
       paramLabel = "NAME",
-      description = "one scenario (round-trip-64) or one kind (round-trip, accept)")
+      description = "one scenario (round-trip-64) or one kind (round-trip, accept, keyed)")
   private @Nullable String only;
 
   @Option(names = "--json", paramLabel = "FILE", description = "also write the figures as JSON")
@@ -67,12 +67,16 @@ public final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException, InterruptedException {
     List<Scenario> scenarios =
-        Scenario.ALL.stream().filter(each -> only == null || each.isMeantBy(only)).toList();
+        Scenario.ALL.stream()
+            .filter(each -> only == null || each.isMeantBy(only))
+            .filter(each -> !(bareOnly && each.keyed()))
+            .toList();
     if (scenarios.isEmpty()) {
       return complain(
           "There is no scenario '"
               + only
-              + "'. There are: "
+              + (bareOnly ? "' of the bare programs, which know no keys" : "'")
+              + ". There are: "
               + String.join(", ", Scenario.ALL.stream().map(Scenario::name).toList()));
     }
     Path built = root.resolve("deploy/demo/target");

@@ -13,9 +13,12 @@ public final class Report {
   /** What something could do at best. */
   private record Ceiling(String name, double value, String text) {}
 
+  /** The figures of one scenario; the heading may be empty. */
+  private record Section(String heading, List<Metric> metrics) {}
+
   private final String rivals;
   private final List<Ceiling> ceilings = new ArrayList<>();
-  private final List<List<Metric>> sections = new ArrayList<>();
+  private final List<Section> sections = new ArrayList<>();
   private final List<String> errors = new ArrayList<>();
 
   /** With the title of the column beside Tideover's. */
@@ -35,7 +38,12 @@ public final class Report {
 
   /** Adds the figures of one scenario. */
   public void add(List<Metric> metrics) {
-    sections.add(List.copyOf(metrics));
+    add("", metrics);
+  }
+
+  /** The same with a line above them: for those that are compared with something else. */
+  public void add(String heading, List<Metric> metrics) {
+    sections.add(new Section(heading, List.copyOf(metrics)));
   }
 
   /** Adds what went wrong. */
@@ -53,14 +61,17 @@ public final class Report {
     out.printf(Locale.ROOT, "%nMedians, in brackets the lowest and highest round.%n");
     String head = compared ? "Tideover" : "";
     out.printf(
-        "%-28s %-27s %-27s %-20s %s%n",
+        "%-32s %-27s %-27s %-20s %s%n",
         "",
         compared ? head : rivals,
         compared ? rivals : "",
         compared ? "ratio" : "",
         compared ? "target" : "");
-    for (List<Metric> section : sections) {
-      for (Metric metric : section) {
+    for (Section section : sections) {
+      if (!section.heading().isEmpty()) {
+        out.println(section.heading());
+      }
+      for (Metric metric : section.metrics()) {
         out.println(row(metric, compared));
       }
       out.println();
@@ -75,7 +86,7 @@ public final class Report {
   private static String row(Metric metric, boolean compared) {
     String bare = "%-27s".formatted(values(metric, Spread.of(metric.theirs())));
     if (!compared) {
-      return "%-28s %s".formatted(metric.name(), bare).stripTrailing();
+      return "%-32s %s".formatted(metric.name(), bare).stripTrailing();
     }
     Spread ratio = metric.ratio();
     String target = "";
@@ -90,7 +101,7 @@ public final class Report {
     }
     return String.format(
             Locale.ROOT,
-            "%-28s %-27s %s %-20s %s",
+            "%-32s %-27s %s %-20s %s",
             metric.name(),
             values(metric, Spread.of(metric.ours())),
             bare,
@@ -128,7 +139,7 @@ public final class Report {
               .put("unit", "1/s")
               .put("bare", rounded(each.value())));
     }
-    sections.forEach(section -> section.forEach(metric -> list.add(toJson(metric))));
+    sections.forEach(section -> section.metrics().forEach(metric -> list.add(toJson(metric))));
     errors.forEach(error -> list.add(new JsonObject().put("name", "error").put("detail", error)));
     return list.encodePrettily() + "\n";
   }

@@ -6,6 +6,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
@@ -45,8 +46,10 @@ public final class ClosedLoop {
   public static Measurement run(Load load) throws IOException {
     List<Connection> connections = new ArrayList<>();
     try (Selector selector = Selector.open()) {
+      // A key of an earlier round would bring that one's answer again.
+      long round = ThreadLocalRandom.current().nextLong();
       for (int i = 0; i < load.connections(); i++) {
-        connections.add(new Connection(selector, load, i));
+        connections.add(new Connection(selector, load, round, i));
       }
       return new ClosedLoop(load, System.nanoTime()).run(load, selector, connections);
     } finally {

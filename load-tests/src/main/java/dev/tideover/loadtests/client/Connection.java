@@ -12,9 +12,9 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 
 /**
- * One connection with one request at a time. The request is built once; only a number in its body
- * changes, so that every answer can be told from every other. Owned by the thread of {@link
- * ClosedLoop}.
+ * One connection with one request at a time. The request is built once; only a number in its body,
+ * and in its key if it has one, changes, so that every answer can be told from every other. Owned
+ * by the thread of {@link ClosedLoop}.
  */
 final class Connection implements AutoCloseable {
 
@@ -24,6 +24,7 @@ final class Connection implements AutoCloseable {
   private static final String BODY_BEFORE = "{\"number\":\"";
   private static final String BODY_AFTER = "\",\"pad\":\"";
   private static final String BODY_END = "\"}";
+  private static final String KEY_FIELD = "Idempotency-Key: \"";
   private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
   private final SocketChannel channel;
@@ -31,13 +32,22 @@ final class Connection implements AutoCloseable {
   private final Load.Mode mode;
   private final byte[] request;
   private final int bodyAt;
+
+  /** Where the number stands in the key; 0 where there is no key. */
+  private final int keyNumberAt;
+
   private final ByteBuffer output;
   private final ResponseReader response = new ResponseReader();
   private long number;
   private long sentAt;
 
-  /** Connects, and waits at most five seconds for it. */
-  Connection(Selector selector, Load load, int index) throws IOException {
+  /**
+   * Connects, and waits at most five seconds for it.
+   *
+   * @param round makes the keys others than those of other rounds
+   * @param index makes the numbers others than those of the round's other connections
+   */
+  Connection(Selector selector, Load load, long round, int index) throws IOException {
     channel = SocketChannel.open();
     try {
       InetSocketAddress address =
@@ -51,8 +61,16 @@ final class Connection implements AutoCloseable {
       throw e;
     }
     mode = load.mode();
-    request = (head(load) + body()).getBytes(StandardCharsets.US_ASCII);
+    String head = head(load);
+    request = (head + body()).getBytes(StandardCharsets.US_ASCII);
     bodyAt = request.length - BODY_LENGTH;
+    if (load.keyed()) {
+      int keyAt = head.indexOf(KEY_FIELD) + KEY_FIELD.length();
+      write(round, keyAt);
+      keyNumberAt = keyAt + NUMBER_DIGITS;
+    } else {
+      keyNumberAt = 0;
+    }
     output = ByteBuffer.wrap(request);
     number = (long) index << 32;
   }
@@ -60,14 +78,20 @@ final class Connection implements AutoCloseable {
   /** Sends the next request. */
   void send(long now) throws IOException {
     number++;
-    int at = bodyAt + BODY_BEFORE.length();
-    for (int i = 0; i < NUMBER_DIGITS; i++) {
-      request[at + i] = HEX[(int) (number >>> (4 * (NUMBER_DIGITS - 1 - i))) & 0xF];
+    write(number, bodyAt + BODY_BEFORE.length());
+    if (keyNumberAt > 0) {
+      write(number, keyNumberAt);
     }
     output.clear();
     response.reset();
     sentAt = now;
     write();
+  }
+
+  private void write(long value, int at) {
+    for (int i = 0; i < NUMBER_DIGITS; i++) {
+      request[at + i] = HEX[(int) (value >>> (4 * (NUMBER_DIGITS - 1 - i))) & 0xF];
+    }
   }
 
   /** Goes on writing a request that the socket did not take whole. */
@@ -116,12 +140,14 @@ final class Connection implements AutoCloseable {
 
   private static String head(Load load) {
     String prefer = load.mode() == Load.Mode.ACCEPT ? "Prefer: respond-async\r\n" : "";
+    String key = load.keyed() ? KEY_FIELD + "0".repeat(2 * NUMBER_DIGITS) + "\"\r\n" : "";
     return "POST "
         + load.path()
         + " HTTP/1.1\r\nHost: 127.0.0.1:"
         + load.port()
         + "\r\n"
         + prefer
+        + key
         + "Content-Type: application/json\r\nContent-Length: "
         + BODY_LENGTH
         + "\r\n\r\n";

@@ -8,11 +8,13 @@ import java.util.List;
  * @param port where the server listens on the loopback address
  * @param path what is asked for
  * @param mode what a right answer is
+ * @param keyed whether each request has an {@code Idempotency-Key} that no other has, of no round
  * @param connections how many connections, each with one request at a time
  * @param rampMillis how long requests are sent before they count
  * @param millis how long they count
  */
-public record Load(int port, String path, Mode mode, int connections, int rampMillis, int millis) {
+public record Load(
+    int port, String path, Mode mode, boolean keyed, int connections, int rampMillis, int millis) {
 
   /** What a right answer is. */
   public enum Mode {
@@ -22,7 +24,9 @@ public record Load(int port, String path, Mode mode, int connections, int rampMi
     ACCEPT
   }
 
-  private static final int WORDS = 6;
+  private static final String KEYED = "KEYED";
+  private static final String PLAIN = "PLAIN";
+  private static final int WORDS = 7;
 
   /** Checks the bounds. */
   public Load {
@@ -45,6 +49,7 @@ public record Load(int port, String path, Mode mode, int connections, int rampMi
             Integer.toString(port),
             path,
             mode.name(),
+            keyed ? KEYED : PLAIN,
             Integer.toString(connections),
             Integer.toString(rampMillis),
             Integer.toString(millis)));
@@ -60,12 +65,16 @@ public record Load(int port, String path, Mode mode, int connections, int rampMi
     if (words.size() != WORDS) {
       throw new IllegalArgumentException("expected " + WORDS + " words: " + line);
     }
+    if (!words.get(3).equals(KEYED) && !words.get(3).equals(PLAIN)) {
+      throw new IllegalArgumentException("expected " + KEYED + " or " + PLAIN + ": " + line);
+    }
     return new Load(
         Integer.parseInt(words.get(0)),
         words.get(1),
         Mode.valueOf(words.get(2)),
-        Integer.parseInt(words.get(3)),
+        words.get(3).equals(KEYED),
         Integer.parseInt(words.get(4)),
-        Integer.parseInt(words.get(5)));
+        Integer.parseInt(words.get(5)),
+        Integer.parseInt(words.get(6)));
   }
 }

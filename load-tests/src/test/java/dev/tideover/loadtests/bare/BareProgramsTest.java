@@ -72,7 +72,7 @@ class BareProgramsTest {
   }
 
   private static Measurement run(String path, Load.Mode mode) throws Exception {
-    return ClosedLoop.run(new Load(gateway.port(), path, mode, 8, 0, 200));
+    return ClosedLoop.run(new Load(gateway.port(), path, mode, false, 8, 0, 200));
   }
 
   private static void assertClean(Measurement seen) {

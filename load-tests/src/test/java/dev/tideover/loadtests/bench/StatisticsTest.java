@@ -64,6 +64,10 @@ class StatisticsTest {
   void onlyMeansAScenarioOrAKindOfThem() {
     assertThat(Scenario.ALL.stream().filter(each -> each.isMeantBy("round-trip"))).hasSize(3);
     assertThat(Scenario.ALL.stream().filter(each -> each.isMeantBy("accept-64"))).hasSize(1);
+    assertThat(Scenario.ALL.stream().filter(each -> each.isMeantBy("keyed")))
+        .hasSize(2)
+        .allMatch(Scenario::keyed)
+        .allMatch(each -> Scenario.ALL.contains(each.withoutKey()));
     assertThat(Scenario.ALL.stream().filter(each -> each.isMeantBy("round-trip-6"))).isEmpty();
   }
 

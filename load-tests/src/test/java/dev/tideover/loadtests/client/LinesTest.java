@@ -11,8 +11,10 @@ class LinesTest {
 
   @Test
   void aLoadIsReadAsItWasWritten() {
-    Load load = new Load(8080, "/round-trip", Load.Mode.ECHO, 64, 500, 5_000);
-    assertThat(Load.parse(load.toLine())).isEqualTo(load);
+    for (boolean keyed : new boolean[] {true, false}) {
+      Load load = new Load(8080, "/round-trip", Load.Mode.ECHO, keyed, 64, 500, 5_000);
+      assertThat(Load.parse(load.toLine())).isEqualTo(load);
+    }
   }
 
   @Test
@@ -37,13 +39,15 @@ class LinesTest {
   @ValueSource(
       strings = {
         "",
-        "8080 /x ECHO 64 500",
-        "0 /x ECHO 64 500 5000",
-        "8080 x ECHO 64 500 5000",
-        "8080 /x MORE 64 500 5000",
-        "8080 /x ECHO 0 500 5000",
-        "8080 /x ECHO 64 500 0",
-        "8080 /x ECHO 64 500 5000 1"
+        "8080 /x ECHO PLAIN 64 500",
+        "0 /x ECHO PLAIN 64 500 5000",
+        "8080 x ECHO PLAIN 64 500 5000",
+        "8080 /x MORE PLAIN 64 500 5000",
+        "8080 /x ECHO PLAIN 0 500 5000",
+        "8080 /x ECHO PLAIN 64 500 0",
+        "8080 /x ECHO PLAIN 64 500 5000 1",
+        "8080 /x ECHO 64 500 5000",
+        "8080 /x ECHO LOCKED 64 500 5000"
       })
   void refusesALoadThatIsNone(String line) {
     assertThatThrownBy(() -> Load.parse(line)).isInstanceOf(IllegalArgumentException.class);

@@ -33,7 +33,10 @@ final class PollLoop {
   private static final int OVERHEAD_BYTES = 1_024;
 
   private static final long COMMIT_BUDGET = TimeUnit.SECONDS.toNanos(5);
-  private static final long LEDGER_BUDGET = TimeUnit.SECONDS.toNanos(5);
+
+  /** How much of that may go into waiting for the ledger. */
+  private static final long LEDGER_BUDGET = TimeUnit.SECONDS.toNanos(3);
+
   private static final long REVOKE_BUDGET = TimeUnit.SECONDS.toNanos(5);
 
   /** The longest poll while all is quiet, while something is out, and while a window is full. */
@@ -253,11 +256,11 @@ final class PollLoop {
    *     others have by now must not be committed
    */
   private void commitAndWait(boolean mayPoll) throws InterruptedException {
-    long ledgerDeadline = now() + LEDGER_BUDGET;
-    long deadline = ledgerDeadline + COMMIT_BUDGET;
+    long begin = now();
+    long deadline = begin + COMMIT_BUDGET;
     while (true) {
       CommitSnapshot snapshot = core.prepareCommit(now());
-      awaitLedger(snapshot, ledgerDeadline);
+      awaitLedger(snapshot, begin + LEDGER_BUDGET);
       snapshot = core.prepared(snapshot);
       if (snapshot.isEmpty()) {
         return;

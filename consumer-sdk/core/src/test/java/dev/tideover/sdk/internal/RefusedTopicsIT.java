@@ -3,17 +3,28 @@ package dev.tideover.sdk.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.tideover.sdk.TideoverConsumer;
 import dev.tideover.sdk.internal.Adopter.Result;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
 import dev.tideover.testkit.KafkaBroker;
 import dev.tideover.testkit.TestKafka;
+import dev.tideover.wire.Fingerprint;
+import dev.tideover.wire.HttpFields;
+import dev.tideover.wire.ReplyAddress;
+import dev.tideover.wire.ReplyCodec;
+import dev.tideover.wire.ReplyOutcome;
+import dev.tideover.wire.RequestCodec;
+import dev.tideover.wire.RequestEnvelope;
+import dev.tideover.wire.RequestId;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AccessControlEntry;
@@ -23,6 +34,8 @@ import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -131,5 +144,62 @@ class RefusedTopicsIT {
                 assertThat(found.adoption().topicId()).isNotEqualTo(Uuid.ZERO_UUID);
               });
     }
+  }
+
+  @Test
+  void whereFinishedIdsCannotBeWrittenOffsetsAreCommittedAllTheSameAndAResendIsRecognised()
+      throws Exception {
+    String replies = kafka.createTopic(service + ".replies", 1);
+    kafka.createTopic(service + ".ledger", 2, Map.of("cleanup.policy", "compact"));
+    AclBinding read =
+        new AclBinding(
+            new ResourcePattern(ResourceType.TOPIC, service + ".ledger", PatternType.LITERAL),
+            new AccessControlEntry(
+                "User:ANONYMOUS", "*", AclOperation.READ, AclPermissionType.ALLOW));
+    kafka.admin().createAcls(List.of(read)).all().get(20, TimeUnit.SECONDS);
+    RequestEnvelope request =
+        new RequestEnvelope(
+            RequestId.random(),
+            new ReplyAddress(replies, 0),
+            Instant.ofEpochMilli(System.currentTimeMillis()),
+            null,
+            true,
+            new Fingerprint(1, 2),
+            null,
+            "POST",
+            "/orders",
+            "http",
+            "localhost",
+            HttpFields.EMPTY,
+            new byte[0]);
+
+    TideoverConsumer consumer = Engine.start(settings);
+    try {
+      kafka.produce(RequestCodec.encode(request, service + ".requests", 1));
+      await().until(() -> committed() == 1);
+      kafka.produce(RequestCodec.encode(request, service + ".requests", 1));
+      await().until(() -> kafka.readAll(replies).size() == 2);
+      assertThat(kafka.readAll(replies))
+          .extracting(record -> ReplyCodec.decode(record).outcome())
+          .containsExactly(ReplyOutcome.COMPLETED, ReplyOutcome.DUPLICATE);
+    } finally {
+      consumer.close();
+    }
+    assertThat(committed()).isEqualTo(2);
+  }
+
+  private long committed() throws Exception {
+    OffsetAndMetadata offset =
+        kafka
+            .admin()
+            .listConsumerGroupOffsets(service)
+            .partitionsToOffsetAndMetadata()
+            .get(20, TimeUnit.SECONDS)
+            .get(new TopicPartition(service + ".requests", 1));
+    return offset == null ? -1 : offset.offset();
+  }
+
+  private static ConditionFactory await() {
+    return Awaitility.await().atMost(Duration.ofSeconds(20));
   }
 }

@@ -188,9 +188,23 @@ final class Assignment<W> {
     return work.offset <= fence || work.started;
   }
 
-  /** Whether all that is out has come back and all that may start has ended. */
+  /**
+   * Whether all that is out has come back and all that may start has ended, and what was handled
+   * has been answered: even behind one that is left to the next owner, who otherwise would handle
+   * it again.
+   */
   boolean drained() {
-    return busy == 0 && (offsets.isEmpty() || offsets.peek().offset > fence);
+    return busy == 0 && (offsets.isEmpty() || offsets.peek().offset > fence) && !anyUnanswered();
+  }
+
+  private boolean anyUnanswered() {
+    for (Work<W> work : offsets) {
+      boolean ended = work.state == Work.State.TERMINAL;
+      if (work.started && !ended && !work.cancelled && !work.repeats) {
+        return true;
+      }
+    }
+    return false;
   }
 
   void end(Work<W> work) {

@@ -37,6 +37,11 @@ public final class CommitSnapshot {
     }
   }
 
+  /** Whether all of its partitions were taken away since. */
+  boolean isStale() {
+    return entries.stream().noneMatch(entry -> entry.assignment.live);
+  }
+
   /** By partition; only those with news since the last commit. */
   public List<Entry> entries() {
     return List.copyOf(entries);

@@ -67,6 +67,9 @@ final class Commits<W> {
   /** Begins one if it is time for it. */
   void begin(long now) {
     finished.tick(now);
+    if (waiting != null && waiting.isStale()) {
+      waiting = null;
+    }
     if (waiting == null && pace.isDue(adoptions.anyUnmarked(), now)) {
       CommitSnapshot snapshot = snapshots.get();
       pace.taken();
@@ -121,11 +124,15 @@ final class Commits<W> {
     return true;
   }
 
-  /** Waits for the ledger no longer, and leaves out the partitions that were taken away. */
+  /**
+   * Waits for the ledger no longer, and leaves out the partitions that were taken away, and those
+   * that can wait.
+   */
   CommitSnapshot prepared(CommitSnapshot snapshot) {
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      if (entry.assignment().live && !entry.assignment().finished.isWritten()) {
-        finished.giveUp(entry.assignment(), "it takes too long, and the partition is given up now");
+      Assignment<?> assignment = entry.assignment();
+      if (assignment.live && !assignment.isOpen() && !assignment.finished.isWritten()) {
+        finished.giveUp(assignment, "it takes too long, and the partition is given up now");
       }
     }
     return onlyWritten(snapshot);

@@ -37,18 +37,12 @@ public class Core<W> {
   private final Parking<W> parking;
   private final Cancellations<W> cancellations;
   private final Finished<W> finished;
-  private final Pace pace;
-  private final Breaker breaker = new Breaker();
-  private final Permits permits = new Permits();
-
+  private final Throttle<W> throttle;
   private final Watchdog<W> watchdog;
   private final Commits<W> commits;
 
   /** The one that runs alone, from its start to the end of its handler. */
   private @Nullable Work<W> aloneOut;
-
-  /** The last one that was started to see whether the infrastructure is back. */
-  private @Nullable Work<W> probe;
 
   private boolean draining;
 
@@ -66,7 +60,7 @@ public class Core<W> {
     this.adoptions = new Adoptions<>(policy, effects, cancellations);
     this.recollection = new Recollection<>(policy, effects);
     this.parking = new Parking<>(policy, effects);
-    this.pace = new Pace(policy.concurrency(), now);
+    this.throttle = new Throttle<>(policy, effects, now);
     this.watchdog = new Watchdog<>(policy, effects, now);
     this.commits =
         new Commits<>(
@@ -139,14 +133,11 @@ public class Core<W> {
       work.trouble().interruptedAt = now;
       effects.interrupt(work, true);
     }
-    // These may be out, or wait to be sent again.
+    // It may be out, or wait to be sent again.
     if (aloneOut != null && aloneOut.isStale()) {
       aloneOut = null;
     }
-    if (probe != null && probe.isStale()) {
-      breaker.lost(probe.ticket, now);
-      probe = null;
-    }
+    throttle.revoked(now);
     return stale.size();
   }
 
@@ -259,7 +250,7 @@ public class Core<W> {
   /** Gives to the workers what may be started now. */
   public void start(long now) {
     watchdog.look(now);
-    pace.tick(now);
+    throttle.tick(now);
     lanes.tick(now);
     while (lanes.hasSend()) {
       begin(lanes.nextSend(), null);
@@ -268,22 +259,18 @@ public class Core<W> {
       startAlone(now);
       return;
     }
-    while (lanes.hasNext()
-        && permits.inUse() < allowance()
-        && !permits.isAlarm()
-        && breaker.mayStart(now)) {
+    while (lanes.hasNext() && throttle.mayStart(now)) {
       handle(lanes.next(), now);
     }
   }
 
   int allowance() {
-    int limit = pace.limit();
-    return limit >= policy.concurrency() ? limit + policy.surplus() : limit;
+    return throttle.allowance();
   }
 
   /** With nothing beside it, so that a crash tells which one it was. */
   private void startAlone(long now) {
-    if (aloneOut == null && permits.inUse() == 0 && breaker.mayStart(now)) {
+    if (aloneOut == null && throttle.mayStartAlone(now)) {
       Work<W> work = lanes.nextAlone();
       work.await(); // all others do, so its end has to be known at once
       aloneOut = work;
@@ -292,20 +279,17 @@ public class Core<W> {
   }
 
   private void handle(Work<W> work, long now) {
-    work.ticket = breaker.started(now);
-    if (breaker.isProbe(work.ticket)) {
-      probe = work;
-    }
+    throttle.started(work, now);
     FinishedIds.Known known = finished.find(work);
     if (known != null) {
-      breaker.lost(work.ticket, now);
+      throttle.tellsNothing(work, now);
       finished.repeat(work, known);
       begin(work, null);
       return;
     }
     String blocker = parking.blockerOf(work);
     if (blocker != null && !blocker.equals(effects.idOf(work.payload()))) {
-      breaker.lost(work.ticket, now);
+      throttle.tellsNothing(work, now);
       recollection.bury(
           work, "parked", "request " + blocker + " with the same ordering key has failed");
       begin(work, null);
@@ -317,7 +301,7 @@ public class Core<W> {
           suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
       work.record(Trouble.After.HANDLE, recollection.attempts(work, start));
     }
-    begin(work, permits.take());
+    begin(work, throttle.permits().take());
   }
 
   private void begin(Work<W> work, Permits.@Nullable Permit permit) {
@@ -339,14 +323,7 @@ public class Core<W> {
   public void ended(Work<W> work, long replyOffset, long now) {
     cameBack(work);
     work.replyOffset = replyOffset;
-    long nanos = work.takeHandlerNanos();
-    if (nanos > 0) {
-      pace.sample(now, nanos, permits.inUse(), false);
-      works(work, now);
-    } else {
-      breaker.lost(work.ticket, now);
-    }
-    boolean resolved = nanos > 0 || work.cancelled || work.revived;
+    boolean resolved = throttle.succeeded(work, now) || work.cancelled || work.revived;
     if (resolved && !work.isStale() && parking.frees(work)) {
       work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
@@ -370,18 +347,9 @@ public class Core<W> {
    * @param what happened, for people
    */
   public void failed(Work<W> work, Fault fault, long pause, String what, long now) {
-    permits.endAlarm();
     cameBack(work);
     work.begun = true;
-    long nanos = work.takeHandlerNanos();
-    if (nanos > 0) {
-      pace.sample(now, nanos, permits.inUse(), true);
-    }
-    if (fault.isInfrastructure()) {
-      worksNot(work, fault, what, now);
-    } else {
-      works(work, now);
-    }
+    throttle.failed(work, fault, what, now);
     if (work.isStale() || work.closing() && fault != Fault.REJECTED) {
       // It failed while the service shuts down or the partition moves: pools and files may be
       // closed already. That is no fault of the request's and costs it no attempt.
@@ -457,19 +425,15 @@ public class Core<W> {
         work.step(Work.Step.HANDLE);
         work.started = false; // its entry was, but not its handler
         if (!work.assignment.admits(work)) {
-          breaker.lost(work.ticket, now);
+          throttle.tellsNothing(work, now);
           giveBack(work);
           return;
         }
         if (wasAlone) {
           aloneOut = work;
         }
-        boolean mayStart =
-            aloneOut == null
-                && breaker.state() == Breaker.State.CLOSED
-                && permits.inUse() < allowance();
-        if (wasAlone || breaker.isProbe(work.ticket) || mayStart) {
-          begin(work, permits.take());
+        if (wasAlone || throttle.isProbe(work) || aloneOut == null && throttle.hasRoom()) {
+          begin(work, throttle.permits().take());
         } else {
           lanes.recorded(work);
         }
@@ -503,7 +467,7 @@ public class Core<W> {
       aloneOut = work; // until its start is recorded and its handler has run
     }
     if (anew) {
-      breaker.lost(work.ticket, now);
+      throttle.tellsNothing(work, now);
     }
     lanes.again(work, now + pause, anew);
     cancelUnlessBegun(work);
@@ -512,7 +476,7 @@ public class Core<W> {
   /** It came back without having been begun, or was given up. */
   public void givenBack(Work<W> work, long now) {
     cameBack(work);
-    breaker.lost(work.ticket, now);
+    throttle.tellsNothing(work, now);
     giveBack(work);
   }
 
@@ -530,25 +494,6 @@ public class Core<W> {
     watchdog.cameBack(work);
     if (work == aloneOut) {
       aloneOut = null;
-    }
-  }
-
-  // ---- The infrastructure.
-
-  private void works(Work<W> work, long now) {
-    boolean wasClosed = breaker.state() == Breaker.State.CLOSED;
-    breaker.success(work.ticket);
-    if (!wasClosed && breaker.state() == Breaker.State.CLOSED) {
-      pace.restart(now);
-      effects.resumed();
-    }
-  }
-
-  private void worksNot(Work<W> work, Fault fault, String what, long now) {
-    boolean wasClosed = breaker.state() == Breaker.State.CLOSED;
-    breaker.fault(work.ticket, fault == Fault.HOLD, now);
-    if (wasClosed && breaker.state() != Breaker.State.CLOSED) {
-      effects.held(what);
     }
   }
 
@@ -632,21 +577,20 @@ public class Core<W> {
     int wakeAt = -1;
     if (lanes.hasAlone()) {
       wakeAt = aloneOut == null ? 0 : -1;
-    } else if (lanes.hasNext() && aloneOut == null && breaker.state() == Breaker.State.CLOSED) {
-      int allowance = allowance();
-      wakeAt = allowance - Math.max(1, policy.surplus() == 0 ? 1 : allowance / 4);
+    } else if (lanes.hasNext() && aloneOut == null && !throttle.isHeld()) {
+      wakeAt = throttle.wakeAt();
     }
-    permits.wakeAt(wakeAt);
+    throttle.permits().wakeAt(wakeAt);
   }
 
   /** The permits, for the workers. */
   public Permits permits() {
-    return permits;
+    return throttle.permits();
   }
 
   /** How long until time alone gives {@link #start} something to do. */
   public long untilNextStart(long now) {
-    long probe = lanes.hasNext() || lanes.hasAlone() ? breaker.untilProbe(now) : Long.MAX_VALUE;
+    long probe = lanes.hasNext() || lanes.hasAlone() ? throttle.untilProbe(now) : Long.MAX_VALUE;
     return Math.min(probe, Math.min(lanes.untilNextTick(now), finished.untilTick(now)));
   }
 
@@ -663,10 +607,10 @@ public class Core<W> {
   /** How things stand. */
   public View<W> view() {
     return new View<>(
-        permits.inUse(),
-        pace.limit(),
+        throttle.permits().inUse(),
+        throttle.limit(),
         lanes.waiting(),
-        breaker.state() != Breaker.State.CLOSED,
+        throttle.isHeld(),
         finished.size(),
         lanes.views());
   }

@@ -30,6 +30,10 @@ final class SimBroker {
   private static final class Partition {
     final List<SimRequest> log = new ArrayList<>();
     final Map<String, LedgerEntry> ledger = new LinkedHashMap<>();
+
+    /** In the order of the log; the latest of each key, as compaction leaves it. */
+    final Map<String, FinishedBatch> batches = new LinkedHashMap<>();
+
     long end;
 
     /** Keys that were parked by who didn't own the partition any more. */
@@ -133,9 +137,12 @@ final class SimBroker {
       partition.note = null;
       partition.committedBy = null;
       partition.ledger.clear();
+      partition.batches.clear();
       for (SimRequest request : partition.log) {
         request.crashes = 0; // nobody knows of them any more
         request.cancelled = false;
+        request.finishedAt = Long.MIN_VALUE;
+        request.repeated = null;
       }
     }
   }
@@ -194,6 +201,36 @@ final class SimBroker {
     }
   }
 
+  void remember(int p, FinishedBatch batch) {
+    Map<String, FinishedBatch> batches = partitions[p].batches;
+    String key = FinishedBatches.key(batch.writer(), batch.number());
+    FinishedBatch before = batches.remove(key);
+    if (before != null && before != batch) {
+      throw new Violation(Promise.BATCH_KEPT, before + " of " + p + " is overwritten");
+    }
+    batches.put(key, batch);
+    sim.coverage.count("batch");
+  }
+
+  void forgetBatch(int p, String key) {
+    if (partitions[p].batches.remove(key) != null) {
+      sim.coverage.count("batch taken out");
+    }
+  }
+
+  /** Whether the ledger knows that a request with its id has finished. */
+  boolean isRemembered(SimRequest request) {
+    for (FinishedBatch batch : partitions[request.partition].batches.values()) {
+      long[] words = batch.words();
+      for (int at = 0; at < words.length; at += FinishedBatch.WORDS) {
+        if (words[at] == request.original.number) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   @Nullable LedgerEntry ledger(int p, String key) {
     return partitions[p].ledger.get(key);
   }
@@ -208,7 +245,7 @@ final class SimBroker {
     return index < log.size() && log.get(index).offset == offset ? log.get(index) : null;
   }
 
-  Adoption adoption(int p) {
+  Adoption adoption(SimInstance by, int p) {
     Partition partition = partitions[p];
     List<LedgerEntry> entries = new ArrayList<>(partition.ledger.size());
     for (LedgerEntry entry : partition.ledger.values()) {
@@ -225,6 +262,16 @@ final class SimBroker {
     if (sim.config.heartbeats()) {
       sim.live.forEach(instance -> alive.add(instance.incarnation));
     }
+    FinishedIds finished = new FinishedIds(sim.config.window());
+    FinishedBatches batches = new FinishedBatches(sim.config.window());
+    if (sim.config.ledger()) {
+      // As LedgerPart does.
+      long now = by.epochMillis();
+      for (FinishedBatch batch : partition.batches.values()) {
+        batches.add(batch.writer(), batch.number(), Math.min(batch.finishedAt(), now));
+        finished.addAll(batch, now);
+      }
+    }
     return new Adoption(
         topicId,
         partition.committed,
@@ -233,7 +280,8 @@ final class SimBroker {
         partition.end,
         sim.config.ledger() ? entries : List.of(),
         alive,
-        1);
+        finished,
+        batches);
   }
 
   // ---- Commits.
@@ -299,6 +347,7 @@ final class SimBroker {
       throw new Violation(
           Promise.CRASH_NOTICED, by + " commits " + entry + " as clean while a handler runs");
     }
+    sim.once.committed(by, p, entry.offset, entry.note);
     partition.committed = entry.offset;
     partition.metadata = entry.metadata;
     partition.note = entry.note;

@@ -23,6 +23,10 @@ final class SimClients {
     if (instead && sim.config.has(Feature.CANCEL) && cancel(choice)) {
       return;
     }
+    int mixed = (choice * 0x9E3779B1) >>> 20;
+    if (sim.config.has(Feature.IDEMPOTENCY) && mixed % 8 < 3 && resend(choice)) {
+      return;
+    }
     int p = choice % sim.broker.count();
     int keyNumber = choice / 4 % (sim.config.keys() + 1);
     String key = keyNumber == 0 ? null : "k" + keyNumber;
@@ -35,8 +39,33 @@ final class SimClients {
     if (kind == Kind.OK && sim.config.has(Feature.LOOKUPS) && choice % 16 == 15) {
       request.lookups = 1 + choice / 16 % 2;
     }
+    request.keyed =
+        sim.config.has(Feature.IDEMPOTENCY) && kind != Kind.MALFORMED && mixed / 8 % 4 != 3;
     requests.add(request);
     sim.say("there is " + request);
+  }
+
+  /** A client sends one of the latest requests with a key again, or another one with that key. */
+  boolean resend(int choice) {
+    List<SimRequest> keyed = requests.stream().filter(each -> each.keyed).toList();
+    if (keyed.isEmpty()) {
+      return false;
+    }
+    SimRequest before = keyed.get(keyed.size() - 1 - choice % Math.min(keyed.size(), 8));
+    SimRequest request =
+        sim.broker.append(
+            before.partition,
+            choice / 16 % 4 == 3 ? 1 : 0,
+            before.key,
+            before.original,
+            before.original.kind,
+            1 + choice % 2);
+    request.keyed = true;
+    request.fingerprint = choice / 8 % 4 == 3 ? 1 - before.fingerprint : before.fingerprint;
+    request.place = choice / 32 % 8 == 7 ? 1 : 0;
+    requests.add(request);
+    sim.say("there comes " + request);
+    return true;
   }
 
   private Kind kind(int choice) {
@@ -88,7 +117,7 @@ final class SimClients {
       return false;
     }
     SimRequest dead = requests.get(choice % requests.size());
-    if (dead.deadReason == null || dead.kind == Kind.MALFORMED) {
+    if (dead.deadReason == null || dead.kind == Kind.MALFORMED || dead.keyed) {
       return false;
     }
     SimRequest request = sim.broker.append(dead.partition, 0, dead.key, dead.original, Kind.OK, 0);
@@ -108,6 +137,7 @@ final class SimClients {
       boolean cancelled = request.unwanted && request.deadReason == null;
       if (request.kind == Kind.POISON
           && !cancelled
+          && request.repeated == null
           && !"crash-loop".equals(request.deadReason)
           && !"parked".equals(request.deadReason)) {
         throw new Violation(Promise.POISON, request + " is dead by " + request.deadReason);

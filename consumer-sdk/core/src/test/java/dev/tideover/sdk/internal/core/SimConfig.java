@@ -25,7 +25,8 @@ record SimConfig(int bits) {
     RECREATE,
     ODD_RECORDS,
     LOOKUPS,
-    CANCEL
+    CANCEL,
+    IDEMPOTENCY
   }
 
   private static final int FIRST_FEATURE = 16;
@@ -100,6 +101,25 @@ record SimConfig(int bits) {
   /** Whether notes have room for one range only. */
   boolean shortNotes() {
     return field(15, 1) == 1;
+  }
+
+  /** For how long finished requests are remembered; milliseconds. */
+  long window() {
+    return switch (field(4, 2)) {
+      case 0 -> 4_000;
+      case 1 -> 30_000;
+      default -> 3_600_000;
+    };
+  }
+
+  /** By how much the clock of an instance is ahead of that of the one before; milliseconds. */
+  long skew() {
+    return field(8, 1) * window() / 40;
+  }
+
+  /** For how long all instances know what has finished, by any clock; milliseconds. */
+  long surely() {
+    return window() - 3 * skew();
   }
 
   /** Nanoseconds of any origin: before 0, across it, or far behind. */

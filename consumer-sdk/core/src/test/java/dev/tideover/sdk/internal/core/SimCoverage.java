@@ -8,7 +8,7 @@ final class SimCoverage {
 
   private final Map<String, Integer> counts = new TreeMap<>();
 
-  private void count(String what) {
+  void count(String what) {
     counts.merge(what, 1, Integer::sum);
   }
 
@@ -30,6 +30,9 @@ final class SimCoverage {
       if (!note.done().isEmpty()) {
         count("adopted with hints");
       }
+    }
+    if (found.finished().size() > 0) {
+      count("adopted with finished ids");
     }
     for (LedgerEntry entry : found.ledger()) {
       count("adopted with " + entry.getClass().getSimpleName());

@@ -10,13 +10,22 @@ final class SimDelivery {
     COMPLETED,
     DEAD,
     EXPIRED,
-    CANCELLED
+    CANCELLED,
+    /** It has finished before. */
+    DUPLICATE,
+    /** Another one with its id has. */
+    MISMATCH
   }
 
   final SimRequest request;
   @Nullable String deadReason;
   @Nullable Answer answer;
   boolean cancelled;
+
+  /** What is known of the one before, when it has finished before. */
+  boolean same;
+
+  long original = FinishedIds.UNKNOWN;
 
   /** Whether its handler runs, and whether it was interrupted since it began. */
   boolean inHandler;

@@ -245,6 +245,61 @@ enum SimFault {
         }
       };
     }
+  },
+  /** Commits before a batch is acknowledged. */
+  BATCH_NOT_WAITED_FOR(Promise.REMEMBERED, Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.acknowledgedWhenSent(policy, limits, effects, now);
+    }
+  },
+
+  /** Takes a batch that has failed for written. */
+  LOST_BATCH_TAKEN_FOR_WRITTEN(Promise.REMEMBERED, Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.lostIsWritten(policy, limits, effects, now);
+    }
+  },
+
+  /** An acknowledgement counts for all batches of its partition, also of an earlier assignment. */
+  ANOTHER_BATCH_COUNTS(Promise.REMEMBERED, Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.anyAcknowledgementCounts(policy, limits, effects, now);
+    }
+  },
+
+  /** Counts batches anew when a partition comes back. */
+  BATCH_NUMBERS_BEGIN_ANEW(Promise.BATCH_KEPT, Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.numbersBeginAnew(policy, limits, effects, now);
+    }
+  },
+
+  /** Takes another request with a known id for the same one. */
+  FINGERPRINT_NOT_COMPARED(Promise.ANSWERED) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.fingerprintNotCompared(policy, limits, effects, now);
+    }
+  },
+
+  /** Looks whether it has finished before when it comes, and not when it starts. */
+  DECIDED_AT_RECEIPT(Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.decidedAtReceipt(policy, limits, effects, now);
+    }
+  },
+
+  /** Doesn't read back what has finished when it takes over a partition. */
+  FINISHED_NOT_READ_BACK(Promise.ONCE) {
+    @Override
+    Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+      return SimForgetful.notReadBack(policy, limits, effects, now, 1_000);
+    }
   };
 
   /** By which it may be found. */

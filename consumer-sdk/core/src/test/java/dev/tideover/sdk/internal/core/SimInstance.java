@@ -15,6 +15,7 @@ final class SimInstance {
 
   private static final long SECOND = 1_000_000_000L;
   private static final long REVOKE_BUDGET = 5 * SECOND;
+  private static final long LEDGER_BUDGET = 3 * SECOND;
   private static final long DRAIN_BUDGET = 30 * SECOND;
 
   /** What a worker reports. */
@@ -23,7 +24,9 @@ final class SimInstance {
     RECORDED,
     GIVEN_BACK,
     AGAIN,
-    FAILED
+    FAILED,
+    REMEMBERED,
+    NOT_REMEMBERED
   }
 
   private enum Mode {
@@ -35,7 +38,19 @@ final class SimInstance {
 
   private record Notice(SimRequest request, LedgerEntry.Cancelled wish) {}
 
-  private record Message(Event event, Work<SimDelivery> work, @Nullable Fault fault, long pause) {}
+  /** With a batch: its partition is in the place of the pause. */
+  private record Message(
+      Event event,
+      @Nullable Work<SimDelivery> work,
+      @Nullable Fault fault,
+      long pause,
+      @Nullable FinishedBatch batch,
+      boolean refused) {
+
+    Message(Event event, Work<SimDelivery> work, @Nullable Fault fault, long pause) {
+      this(event, work, fault, pause, null, false);
+    }
+  }
 
   final int slot;
   final String incarnation;
@@ -65,6 +80,7 @@ final class SimInstance {
   private long deadline;
   private long revokeDeadline;
   private int revoking;
+  private boolean revokedInGoodOrder;
 
   /** Partitions that it has been told to have. */
   private int subscribed;
@@ -91,12 +107,22 @@ final class SimInstance {
             3 * SECOND,
             config.ledger(),
             1_000,
-            () -> sim.now / 1_000_000);
+            this::epochMillis);
     this.core = sim.fault.core(policy, new Limits(10, 2_000, 30, 3_000, 100), shell, sim.now);
+  }
+
+  /** The time of day, by its own clock. */
+  long epochMillis() {
+    return sim.epochMillis() + (slot - 1) * sim.config.skew();
   }
 
   boolean isUp() {
     return mode != Mode.GONE;
+  }
+
+  /** Whether its commits of this partition don't wait for the ledger, which can't be had. */
+  boolean isWithoutLedger(int partition) {
+    return (shell.withoutLedger >> partition & 1) != 0;
   }
 
   boolean isInCallback() {
@@ -137,6 +163,15 @@ final class SimInstance {
     mailbox.add(new Message(event, work, null, 0));
   }
 
+  void ended(Work<SimDelivery> work, long replyOffset) {
+    mailbox.add(new Message(Event.ENDED, work, null, replyOffset));
+  }
+
+  void remembered(int partition, FinishedBatch batch, boolean done, boolean refused) {
+    Event event = done ? Event.REMEMBERED : Event.NOT_REMEMBERED;
+    mailbox.add(new Message(event, null, null, partition, batch, refused));
+  }
+
   void again(Work<SimDelivery> work, long pause) {
     mailbox.add(new Message(Event.AGAIN, work, null, pause));
   }
@@ -147,6 +182,18 @@ final class SimInstance {
 
   private void tell(Message message) {
     long now = sim.now;
+    if (message.batch != null) {
+      TopicPartition partition = SimBroker.partition((int) message.pause);
+      if (sim.trace()) {
+        sim.say(this + " hears " + message.event + " " + message.batch);
+      }
+      if (message.event == Event.REMEMBERED) {
+        core.remembered(partition, message.batch);
+      } else {
+        core.notRemembered(partition, message.batch, message.refused, "it is so", now);
+      }
+      return;
+    }
     Work<SimDelivery> work = message.work;
     if (sim.trace()) {
       sim.say(this + " hears " + message.event + " " + message.work + " " + message.work.step());
@@ -155,7 +202,7 @@ final class SimInstance {
       case ENDED -> {
         SimRequest request = work.payload().request;
         request.aloneIsBack |= request.alone == this && request.aloneWork == work;
-        core.ended(work, Core.NO_REPLY, now);
+        core.ended(work, message.pause, now);
       }
       case GIVEN_BACK -> core.givenBack(work, now);
       case AGAIN -> core.again(work, message.pause, now);
@@ -177,6 +224,13 @@ final class SimInstance {
   void turn(int choice) {
     if (mode == Mode.REVOKING) {
       turnOfRevocation(choice);
+      return;
+    }
+    if (shell.isPreparing()) {
+      listen(choice);
+      if (shell.commitAndWait(choice, true, deadline, LEDGER_BUDGET)) {
+        leave(choice);
+      }
       return;
     }
     if (failed && !draining) {
@@ -201,7 +255,7 @@ final class SimInstance {
     core.flow();
     core.commit(now);
     if (draining && (core.drained(core.partitions()) || now - deadline >= 0)) {
-      if (shell.commitAndWait(choice, true, deadline)) {
+      if (shell.commitAndWait(choice, true, deadline, LEDGER_BUDGET)) {
         leave(choice);
       }
     }
@@ -262,19 +316,26 @@ final class SimInstance {
 
   private void turnOfRevocation(int choice) {
     Collection<TopicPartition> partitions = SimBroker.partitions(revoking);
-    hear(choice >> 2);
-    core.start(sim.now);
-    int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
-    for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
-      tell(mailbox.remove());
+    if (shell.isPreparing()) {
+      listen(choice);
+    } else {
+      hear(choice >> 2);
       core.start(sim.now);
+      int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
+      for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
+        tell(mailbox.remove());
+        core.start(sim.now);
+      }
+      revokedInGoodOrder = core.drained(partitions);
+      if (!revokedInGoodOrder && sim.now - revokeDeadline < 0) {
+        return;
+      }
     }
-    boolean drained = core.drained(partitions);
-    if (!drained && sim.now - revokeDeadline < 0) {
+    boolean committed = shell.commitAndWait(choice, false, sim.now, LEDGER_BUDGET);
+    if (shell.isPreparing()) {
       return;
     }
-    boolean committed = shell.commitAndWait(choice, false, sim.now);
-    checkEnd(revoking, drained && committed);
+    checkEnd(revoking, revokedInGoodOrder && committed);
     giveUp(revoking);
     int mask = revoking;
     revoking = 0;
@@ -283,8 +344,20 @@ final class SimInstance {
     sim.broker.revoked(this, mask);
   }
 
+  /** It waits for the ledger, and meanwhile hears what it is told. */
+  private void listen(int choice) {
+    hear(choice >> 2);
+    int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
+    for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
+      tell(mailbox.remove());
+    }
+  }
+
   private void giveUp(int mask) {
     int unclean = mask & ~cleanOf(mask);
+    // Without the ledger the note alone tells what has ended, and it has no room for all.
+    sim.once.lost(unclean | mask & shell.withoutLedger);
+    shell.withoutLedger &= ~mask;
     endsAlone(unclean);
     workers.overtaken(unclean);
     int stale = core.revoke(SimBroker.partitions(mask), sim.now);
@@ -326,7 +399,7 @@ final class SimInstance {
       // The client has joined again behind the scenes: the broker takes the commit for a member's.
       sim.broker.join(this);
       toAssign = 0;
-      shell.commitAndWait(0, false, sim.now);
+      shell.commitAndWait(0, false, sim.now, 0);
       sim.broker.remove(this);
     }
     giveUp(subscribed);
@@ -353,7 +426,7 @@ final class SimInstance {
     giveUp(held);
     int rest = subscribed;
     core.close(SimBroker.partitions(rest));
-    boolean committed = shell.commitAndWait(choice, false, sim.now);
+    boolean committed = shell.commitAndWait(choice, false, sim.now, 0);
     checkEnd(rest & ~held, committed);
     giveUp(rest);
     if (sim.trace()) {
@@ -386,6 +459,7 @@ final class SimInstance {
     mode = Mode.GONE;
     sim.live.remove(this);
     shell.die(choice);
+    sim.once.lost(owned);
     endsAlone(owned);
     workers.die(choice);
   }
@@ -406,6 +480,7 @@ final class SimInstance {
       sim.say("the group takes " + this + " for dead");
     }
     int owned = sim.broker.owned(this);
+    sim.once.lost(owned);
     endsAlone(owned);
     workers.overtaken(owned);
     sim.broker.remove(this);

@@ -84,7 +84,10 @@ final class SimKnowledge {
   /** A request is given to a worker. */
   void checkBegin(Work<SimDelivery> work) {
     SimRequest request = work.payload().request;
-    if (work.step() == Work.Step.HANDLE && cancelled.contains(request) && !work.hasBegun()) {
+    if (work.step() == Work.Step.HANDLE
+        && cancelled.contains(request)
+        && !work.hasBegun()
+        && !request.isResend()) {
       throw new Violation(
           Promise.CANCELLED, request + " is to be handled, and is known to be cancelled");
     }

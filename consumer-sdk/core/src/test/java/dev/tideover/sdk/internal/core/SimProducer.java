@@ -17,7 +17,9 @@ final class SimProducer {
     /** An entry of the ledger that a request waits for. */
     ENTRY,
     /** One that nobody waits for. */
-    NOTE
+    NOTE,
+    /** Finished ids. */
+    BATCH
   }
 
   /** A record on its way to the broker. */
@@ -27,7 +29,8 @@ final class SimProducer {
       @Nullable Work<SimDelivery> work,
       @Nullable SimDelivery delivery,
       String ledgerKey,
-      @Nullable LedgerEntry entry) {}
+      @Nullable LedgerEntry entry,
+      @Nullable FinishedBatch batch) {}
 
   private final Simulation sim;
   private final SimInstance instance;
@@ -57,12 +60,18 @@ final class SimProducer {
 
   private void send(What what, Work<SimDelivery> work, String key, @Nullable LedgerEntry entry) {
     SimDelivery delivery = work.payload();
-    appends.add(new Append(what, delivery.request.partition, work, delivery, key, entry));
+    appends.add(new Append(what, delivery.request.partition, work, delivery, key, entry, null));
   }
 
   /** An entry that nobody waits for. */
   void note(int partition, String key, @Nullable LedgerEntry entry) {
-    appends.add(new Append(What.NOTE, partition, null, null, key, entry));
+    appends.add(new Append(What.NOTE, partition, null, null, key, entry, null));
+  }
+
+  /** A batch, which commits wait for. */
+  void remember(int partition, FinishedBatch batch) {
+    String key = FinishedBatches.key(batch.writer(), batch.number());
+    appends.add(new Append(What.BATCH, partition, null, null, key, null, batch));
   }
 
   /** The broker, or its silence, answers; false if nothing is on its way. */
@@ -73,10 +82,16 @@ final class SimProducer {
     Append append = appends.remove(choice % appends.size());
     boolean lost = sim.happens(SimConfig.Feature.SENDS_FAIL, choice, 3);
     boolean applied = !lost || (choice & 8) != 0;
+    long offset = FinishedIds.UNKNOWN;
     if (applied) {
-      apply(append);
+      offset = apply(append);
     } else {
       lost(append);
+    }
+    if (append.batch != null) {
+      boolean refused = lost && (choice & 48) == 48;
+      instance.remembered(append.partition, append.batch, !lost, refused);
+      return true;
     }
     Work<SimDelivery> work = append.work;
     if (work == null) {
@@ -90,7 +105,7 @@ final class SimProducer {
       case ENTRY -> instance.post(SimInstance.Event.RECORDED, work);
       case DEAD_LETTER -> {
         if (append.delivery.request.kind == SimRequest.Kind.MALFORMED) {
-          instance.post(SimInstance.Event.ENDED, work);
+          instance.ended(work, Core.NO_REPLY);
         } else {
           append.delivery.answer = Answer.DEAD;
           work.step(Work.Step.REPLY);
@@ -99,17 +114,25 @@ final class SimProducer {
       }
       default -> {
         if (sim.fault != SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
-          instance.post(SimInstance.Event.ENDED, work);
+          instance.ended(work, offset);
         }
       }
     }
     return true;
   }
 
-  private void apply(Append append) {
+  /** The offset of a reply. */
+  private long apply(Append append) {
+    if (append.batch != null) {
+      if (sim.trace()) {
+        sim.say("broker: ledger " + append.partition + " " + append.batch);
+      }
+      sim.broker.remember(append.partition, append.batch);
+      return FinishedIds.UNKNOWN;
+    }
     if (append.delivery == null || append.what == What.ENTRY) {
       write(append);
-      return;
+      return FinishedIds.UNKNOWN;
     }
     SimDelivery delivery = append.delivery;
     SimRequest request = delivery.request;
@@ -121,16 +144,19 @@ final class SimProducer {
       checkDeath(request, reason);
       sim.coverage.died(reason);
       request.deadReason = reason;
-      request.completed = false; // its last end counts, should it have come again after a crash
+      sim.broker.log(request.partition).stream()
+          .filter(each -> each.original == request.original)
+          .forEach(each -> each.completed = false); // the last end counts, if it has come again
       if (request.kind == SimRequest.Kind.MALFORMED) {
         sim.broker.terminal(request);
       }
+      return FinishedIds.UNKNOWN;
     } else {
       if (delivery.answer == Answer.DEAD && request.deadReason == null) {
         throw new Violation(Promise.DEAD_LETTER, request + " is told to be dead and isn't");
       }
       if (sim.trace()) {
-        sim.say("broker: reply of " + request + ": " + delivery.answer);
+        sim.say("broker: reply of " + request + ": " + delivery.answer + " " + delivery.original);
       }
       if (delivery.answer == Answer.CANCELLED) {
         checkCancelled(request);
@@ -139,6 +165,7 @@ final class SimProducer {
       request.cancelled |= delivery.answer == Answer.CANCELLED && byOwner;
       request.completed |= delivery.answer == Answer.COMPLETED && byOwner;
       sim.broker.terminal(request);
+      return sim.once.replied(delivery);
     }
   }
 
@@ -175,6 +202,10 @@ final class SimProducer {
     LedgerEntry entry = append.entry;
     if (sim.trace()) {
       sim.say("broker: ledger " + p + " " + (entry == null ? "no " + key : entry));
+    }
+    if (key.startsWith("finished/")) {
+      sim.broker.forgetBatch(p, key);
+      return;
     }
     boolean stale = append.work != null && append.work.isStale();
     sim.broker.write(!stale && sim.broker.owner(p) == instance, p, key, entry);

@@ -49,6 +49,15 @@ final class SimRequest {
   /** How often its reply's partition isn't found yet. */
   int lookups;
 
+  /** Whether it has an idempotency key. */
+  boolean keyed;
+
+  /** What it asks for; requests with the same id may differ in that. */
+  int fingerprint;
+
+  /** Which reply partition its reply goes to. */
+  int place;
+
   // ---- What has happened.
 
   /** The broker has the reply, or has the dead letter if nobody can get a reply. */
@@ -65,6 +74,12 @@ final class SimRequest {
 
   /** The broker has a reply of the owner's that it is cancelled. */
   boolean cancelled;
+
+  /** When its first reply was written, if that wasn't one of a {@link #repeated} one. */
+  long finishedAt = Long.MIN_VALUE;
+
+  /** What it was told when its id was known already; null if it wasn't. */
+  SimDelivery.@Nullable Answer repeated;
 
   @Nullable String deadReason;
 
@@ -109,6 +124,17 @@ final class SimRequest {
     return kind == Kind.MALFORMED ? null : "r" + original.number;
   }
 
+  /** Whether its client sent it again. */
+  boolean isResend() {
+    return keyed && original != this;
+  }
+
+  /** Null without an idempotency key. */
+  @Nullable Identity identity() {
+    long number = original.number;
+    return keyed ? new Identity(number, number << 32, 1L + fingerprint << 32, place) : null;
+  }
+
   @Override
   public String toString() {
     return "r"
@@ -119,6 +145,7 @@ final class SimRequest {
         + "/"
         + offset
         + (key == null ? "" : " " + key)
+        + (keyed ? " keyed" + (fingerprint == 0 ? "" : ", other") : "")
         + " "
         + kind
         + ")";

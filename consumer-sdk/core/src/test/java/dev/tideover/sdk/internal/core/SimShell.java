@@ -42,6 +42,14 @@ final class SimShell implements Effects<SimDelivery> {
   /** Partitions that aren't read now, as bits. */
   int paused;
 
+  /** Partitions whose commits don't wait for the ledger, as bits. */
+  int withoutLedger;
+
+  /** What is to be committed by who waits for it, and isn't in the ledger yet. */
+  private @Nullable CommitSnapshot preparing;
+
+  private long ledgerDeadline;
+
   /** Whether a commit may have been applied that it takes for failed. */
   boolean inDoubt;
 
@@ -51,7 +59,7 @@ final class SimShell implements Effects<SimDelivery> {
   }
 
   boolean isIdle() {
-    return asked.isEmpty() && commits.isEmpty();
+    return asked.isEmpty() && commits.isEmpty() && preparing == null;
   }
 
   /** Within a poll: what has become of commits. */
@@ -73,16 +81,24 @@ final class SimShell implements Effects<SimDelivery> {
   }
 
   /**
-   * Whether it is over; if it isn't, poll and try again.
+   * Whether it is over; if it isn't, poll and try again, unless it {@link #isPreparing}.
    *
    * @param mayPoll see {@code PollLoop}
    */
-  boolean commitAndWait(int choice, boolean mayPoll, long deadline) {
-    while (!commits.isEmpty()) {
-      endCommit(choice);
+  boolean commitAndWait(int choice, boolean mayPoll, long deadline, long ledgerBudget) {
+    if (preparing == null) {
+      while (!commits.isEmpty()) {
+        endCommit(choice);
+      }
+      tellResults();
+      preparing = instance.core.prepareCommit(sim.now);
+      ledgerDeadline = sim.now + ledgerBudget;
     }
-    tellResults();
-    CommitSnapshot snapshot = instance.core.snapshot();
+    if (!instance.core.isWritten(preparing, sim.now) && sim.now - ledgerDeadline < 0) {
+      return false;
+    }
+    CommitSnapshot snapshot = instance.core.prepared(preparing);
+    preparing = null;
     if (snapshot.isEmpty()) {
       return true;
     }
@@ -99,6 +115,11 @@ final class SimShell implements Effects<SimDelivery> {
       inDoubt = true;
     }
     return true;
+  }
+
+  /** Whether it waits for the ledger, and does nothing but hear what it is told. */
+  boolean isPreparing() {
+    return preparing != null;
   }
 
   /** The answer to its oldest commit comes; false if none is under way. */
@@ -130,7 +151,7 @@ final class SimShell implements Effects<SimDelivery> {
     }
     Asked one = asked.get(choice % asked.size());
     if (one.answer == null) {
-      one.answer = sim.broker.adoption(one.partition.partition());
+      one.answer = sim.broker.adoption(instance, one.partition.partition());
     } else if (!instance.isInCallback()) {
       asked.remove(one);
       instance.knowledge.adopted(one.partition, one.answer);
@@ -150,20 +171,32 @@ final class SimShell implements Effects<SimDelivery> {
 
   @Override
   public @Nullable Identity identityOf(SimDelivery delivery) {
-    return null;
+    return delivery.request.identity();
   }
 
   @Override
-  public void repeat(SimDelivery delivery, boolean same, long original) {}
+  public void repeat(SimDelivery delivery, boolean same, long original) {
+    delivery.same = same;
+    delivery.original = original;
+  }
 
   @Override
-  public void remember(TopicPartition partition, FinishedBatch batch) {}
+  public void remember(TopicPartition partition, FinishedBatch batch) {
+    instance.workers.remember(partition.partition(), batch);
+  }
 
   @Override
-  public void notRemembered(TopicPartition partition, String why) {}
+  public void notRemembered(TopicPartition partition, String why) {
+    if (sim.trace()) {
+      sim.say(instance + " goes on without the ledger of " + partition + ": " + why);
+    }
+    withoutLedger |= 1 << partition.partition();
+  }
 
   @Override
-  public void forgotten(TopicPartition partition, int ids) {}
+  public void forgotten(TopicPartition partition, int ids) {
+    throw new Violation(Promise.ONCE, "there is room for all ids of " + partition);
+  }
 
   @Override
   public void begin(Work<SimDelivery> work) {

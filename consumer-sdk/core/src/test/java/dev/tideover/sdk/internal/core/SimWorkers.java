@@ -58,6 +58,10 @@ final class SimWorkers {
     producer.note(partition, key, entry);
   }
 
+  void remember(int partition, FinishedBatch batch) {
+    producer.remember(partition, batch);
+  }
+
   /** Whether a handler of this partition runs that hasn't become stale. */
   boolean anyLive(int partition) {
     for (Task task : running) {
@@ -130,7 +134,12 @@ final class SimWorkers {
           reply(task, choice);
         }
       }
-      case REPEAT -> throw new IllegalStateException("no request has an idempotency key");
+      case REPEAT -> {
+        if (hasReplyPartition(work)) {
+          answer(task, task.delivery.same ? Answer.DUPLICATE : Answer.MISMATCH);
+          reply(task, choice);
+        }
+      }
       case REPLY -> reply(task, choice);
     }
     giveBack(task);
@@ -150,7 +159,7 @@ final class SimWorkers {
     }
     producer.reply(task.work);
     if (sim.fault == SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
-      instance.post(SimInstance.Event.ENDED, task.work);
+      instance.ended(task.work, FinishedIds.UNKNOWN);
     }
   }
 
@@ -244,6 +253,16 @@ final class SimWorkers {
           Promise.CRASH_NOTICED,
           instance + " starts " + request + ", and nobody knows that it has it");
     }
+    for (Task other : running) {
+      if (request.keyed
+          && !other.work.isStale()
+          && other.delivery.request.keyed
+          && other.delivery.request.original == request.original) {
+        throw new Violation(
+            Promise.ONE_AT_A_TIME, request + " starts beside " + other.delivery.request);
+      }
+    }
+    sim.once.starts(work);
     instance.knowledge.checkStart(work, request);
   }
 
@@ -284,6 +303,9 @@ final class SimWorkers {
     } else {
       Fault fault = fault(request);
       if (fault == null) {
+        if (!work.isStale() && sim.broker.owner(request.partition) == instance) {
+          sim.once.handled(work);
+        }
         answer(task, Answer.COMPLETED);
         reply(task, choice);
       } else {

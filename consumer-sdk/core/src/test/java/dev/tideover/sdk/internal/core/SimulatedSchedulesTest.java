@@ -117,6 +117,26 @@ class SimulatedSchedulesTest {
     assertThat(found.promise).isEqualTo(Violation.Promise.CANCELLED);
   }
 
+  /** The reply waits to be sent again, and an earlier request of the partition fails for good. */
+  @Test
+  void whatWasHandledIsAnsweredBeforeItsPartitionIsGivenUp() {
+    keepsItsPromises(-2137784064, 1, 39503, 8, 1, 26558, 57);
+  }
+
+  /** One of two is acknowledged, and what the other has is committed. */
+  @Test
+  void aCommitWaitsForItsOwnBatchAndNotForAnyOne() {
+    int config = -2143025958;
+    int[] schedule = {11, 3448, 19340, 57, 25481, 21, 60, 1, 957, 3, 3, 435, 259, 56, 19, 33296};
+
+    keepsItsPromises(config, schedule);
+    Violation found =
+        Simulation.run(
+            new SimConfig(config), schedule, SimFault.ANOTHER_BATCH_COUNTS, new SimCoverage());
+    assertThat(found).isNotNull();
+    assertThat(found.promise).isEqualTo(Violation.Promise.REMEMBERED);
+  }
+
   private static void keepsItsPromises(int config, int... schedule) {
     Violation violation =
         Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());

@@ -70,6 +70,7 @@ final class Simulation {
   final SimFault fault;
   final SimBroker broker;
   final SimCoverage coverage;
+  final SimOnce once;
 
   /** The instances whose process runs. */
   final List<SimInstance> live = new ArrayList<>();
@@ -95,6 +96,7 @@ final class Simulation {
     this.coverage = coverage;
     this.story = story;
     this.broker = new SimBroker(this, config.partitions());
+    this.once = new SimOnce(this);
     this.clients = new SimClients(this);
     this.slots = new SimInstance[config.slots()];
     this.now = config.timeBase();
@@ -135,6 +137,12 @@ final class Simulation {
         now += 1 + (step >>> 6) * 20_000L;
       }
       heal();
+      if (config.has(Feature.IDEMPOTENCY)) {
+        for (int i = 0; i < 4; i++) {
+          clients.resend(i);
+        }
+        heal();
+      }
       end();
       return null;
     } catch (Violation violation) {
@@ -152,6 +160,11 @@ final class Simulation {
     if (story != null) {
       story.append((now - config.timeBase()) / MILLI).append(" ms ").append(what).append('\n');
     }
+  }
+
+  /** The time of day. */
+  long epochMillis() {
+    return Math.floorDiv(now, MILLI);
   }
 
   boolean healing() {
@@ -279,6 +292,7 @@ final class Simulation {
     killAll(choice);
     broker.recreate();
     clients.forget();
+    once.forget();
     foreign = true;
   }
 
@@ -352,6 +366,7 @@ final class Simulation {
     if (foreign) {
       killAll(0);
       broker.reset();
+      once.forget();
       foreign = false;
     }
     long end = now + BOUND;

@@ -57,6 +57,20 @@ final class Violation extends AssertionError {
      * handled.
      */
     CANCELLED,
+    /**
+     * A request with an idempotency key that has finished isn't handled again within the window, if
+     * a commit has passed it; nor if neither a crash nor a lost partition lay between.
+     */
+    ONCE,
+    /** What a commit passes of such requests the ledger knows, unless it couldn't be had. */
+    REMEMBERED,
+    /** A batch of the ledger isn't overwritten by another one. */
+    BATCH_KEPT,
+    /**
+     * Who sends such a request again gets a reply that was written for it, or is told that it was
+     * another one; but not both, and isn't told that and handled afterwards.
+     */
+    ANSWERED,
     /** No partition stops without need. */
     STOPPED,
     /** Nothing throws. */
