@@ -264,11 +264,16 @@ public final class Exchange {
     Waiter waiting = Objects.requireNonNull(waiter);
     Flight mine = Objects.requireNonNull(waiting.flight);
     Flight flight = shared.waiters.join(mine);
-    if (flight != mine) {
-      if (!flight.fingerprint.equals(mine.fingerprint)) {
+    if (!flight.fingerprint.equals(mine.fingerprint)) {
+      if (flight.partition != mine.partition) {
+        // No service sees both of them.
         shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.Mismatch(mine.id)));
         return Future.succeededFuture(stored.known());
-      } else if (stored.route().concurrent() == Concurrent.REJECT) {
+      }
+      // Which of them had the key first, perhaps by another gateway, their queue knows.
+      flight = mine;
+    } else if (flight != mine) {
+      if (stored.route().concurrent() == Concurrent.REJECT) {
         shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.InProgress(mine.id)));
         return Future.succeededFuture(stored.known());
       }
@@ -278,9 +283,10 @@ public final class Exchange {
         shared.waiters.end(waiting, failure);
       }
     }
+    boolean joined = flight != mine;
     // Also one that has joined: the reply may have come just before it waited.
     return settled(shared.replies.recall(mine.id))
-        .map(found -> answered(mine, found) || flight != mine ? stored.known() : stored);
+        .map(found -> answered(mine, found) || joined ? stored.known() : stored);
   }
 
   /** Ends the waits under the id if there is a reply, also of those who have joined meanwhile. */
