@@ -87,7 +87,7 @@ final class SimKnowledge {
     if (work.step() == Work.Step.HANDLE
         && cancelled.contains(request)
         && !work.hasBegun()
-        && !request.isResend()) {
+        && !request.hasBegunBefore()) {
       throw new Violation(
           Promise.CANCELLED, request + " is to be handled, and is known to be cancelled");
     }

@@ -124,9 +124,9 @@ final class SimRequest {
     return kind == Kind.MALFORMED ? null : "r" + original.number;
   }
 
-  /** Whether its client sent it again. */
-  boolean isResend() {
-    return keyed && original != this;
+  /** Whether it, or another one with its id, may have been handled before: then a wish is vain. */
+  boolean hasBegunBefore() {
+    return keyed && (original != this || finishedAt != Long.MIN_VALUE);
   }
 
   /** Null without an idempotency key. */
