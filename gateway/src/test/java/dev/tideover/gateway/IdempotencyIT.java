@@ -448,6 +448,34 @@ class IdempotencyIT {
     }
   }
 
+  /**
+   * The resend's client didn't stay, so nobody waits when its service says that it has handled it
+   * before: still it is not on its way any more.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"/reject", "/recognised"})
+  void aResendThatWasRecognisedUnheardIsNotTakenForOneThatIsOnItsWay(String path) throws Exception {
+    BlockingQueue<RawService.Request> requests = requests(path);
+    RawHttp.Response accepted =
+        post(one.port(), path, "\"recognised\"", "Prefer: respond-async").get(20, TimeUnit.SECONDS);
+    assertThat(accepted.status()).isEqualTo(202);
+    take(requests).end("duplicate");
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .until(
+            () ->
+                RawHttp.exchange(one.port(), "GET", accepted.field("Location"), new byte[0])
+                        .status()
+                    == 410);
+
+    CompletableFuture<RawHttp.Response> again = post(one.port(), path, "\"recognised\"");
+    take(requests).end("duplicate");
+
+    RawHttp.Response answer = again.get(10, TimeUnit.SECONDS);
+    assertThat(answer.status()).isEqualTo(410);
+    assertThat(answer.json().get("code").asText()).isEqualTo("reply-expired");
+  }
+
   /** Somebody may come again for its answer, so it is not dropped at the end of the wait. */
   @Test
   void aSafeRequestWithAKeyDoesNotExpire() throws Exception {

@@ -47,6 +47,15 @@ public final class Waiters implements ReplyFeed.Listener {
     missing(id, why);
   }
 
+  /**
+   * Nothing of it is on its way any more. Who joined it before this waits already, so {@link
+   * #awaits} sees him; who comes after this is stored again and gets a duplicate of his own.
+   */
+  @Override
+  public void onRecognised(RequestId id) {
+    flights.landed(id);
+  }
+
   @Override
   public boolean awaits(RequestId id) {
     return waiting.containsKey(id);

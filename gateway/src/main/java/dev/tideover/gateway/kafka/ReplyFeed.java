@@ -65,6 +65,12 @@ public final class ReplyFeed implements AutoCloseable {
      */
     void onOriginalMissing(RequestId id, ReplyStore.Lookup why);
 
+    /**
+     * The service has recognised a resend: the request with this id has ended. Said before {@link
+     * #awaits} is asked, and also where nobody waits.
+     */
+    default void onRecognised(RequestId id) {}
+
     /** Whether anybody waits for the reply; only then is the first one read for a resend. */
     boolean awaits(RequestId id);
 
@@ -289,7 +295,10 @@ public final class ReplyFeed implements AutoCloseable {
     }
     if (reply.outcome() != ReplyOutcome.DUPLICATE) {
       listener.onReply(reply, false);
-    } else if (listener.awaits(reply.id())) {
+      return;
+    }
+    listener.onRecognised(reply.id());
+    if (listener.awaits(reply.id())) {
       resends.recognised(reply, new Place(record.partition(), record.offset()));
     }
   }

@@ -19,9 +19,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says which reply stands for a request: the first that was written, whatever came later. A resend
- * that the service has recognised brings a {@code duplicate}, which only names the place of that
- * one; so whatever is given out here was followed to it, and a {@code duplicate} never is.
+ * Says which reply stands for a request: the first that was written, whatever came later, unless an
+ * operator had it replayed; then the last one to that. A resend that the service has recognised
+ * brings a {@code duplicate}, which only names the place of that one; so whatever is given out here
+ * was followed to it, and a {@code duplicate} never is.
  *
  * <p>What is read for one answer is bounded: the record that the index names, the one that this
  * names, and one search. Owns nothing but the count of those who ask. Safe for any thread.
@@ -180,9 +181,10 @@ final class ReplyFinder {
   private CompletableFuture<Lookup> find(Question question) {
     ReplyIndex.View known = index.view(question.id(), question.partition());
     // What came since this gateway's start may be a second reply. The first one stands, so it waits
-    // for the index to be filled back to the acceptance, as for one that isn't there.
-    boolean first = question.since() > known.completeSince() || isFilled();
-    if (known.place() != null && first) {
+    // for the index to be filled back to the acceptance, as for one that isn't there. The answer to
+    // a replay stands before all that is older.
+    boolean standing = known.replayed() || question.since() > known.completeSince() || isFilled();
+    if (known.place() != null && standing) {
       return read(question, known.place());
     }
     return ends.caughtUp(question.partition())
@@ -214,7 +216,8 @@ final class ReplyFinder {
   private CompletableFuture<Lookup> filled(Question question) {
     ReplyIndex.View view = index.view(question.id(), question.partition());
     Place known = view.place();
-    if (question.since() > view.completeSince() || known != null && isFilled()) {
+    if (question.since() > view.completeSince()
+        || known != null && (view.replayed() || isFilled())) {
       return decided(question, view);
     }
     // The filling takes its time. What is known already may be a second reply: the first stands.
@@ -244,16 +247,17 @@ final class ReplyFinder {
                 boolean never = result.wholeIsThere() || isYoung(question);
                 return completed(never ? ABSENT : NONE_LEFT);
               }
-              if (wrong != null) {
-                index.correct(question.id(), wrong, place);
-              }
               return reader
                   .read(place)
                   .thenCompose(
-                      found ->
-                          isDuplicate(question, found)
-                              ? original(question, place, place, originalOf(found))
-                              : completed(given(question, place, found)));
+                      found -> {
+                        if (wrong != null) {
+                          correct(question, wrong, place, found);
+                        }
+                        return isDuplicate(question, found)
+                            ? original(question, place, place, originalOf(found))
+                            : completed(given(question, place, found));
+                      });
             });
   }
 
@@ -319,7 +323,7 @@ final class ReplyFinder {
               } else if (!stands(question, found)) {
                 return anyOriginal(question, duplicate, wrong);
               }
-              index.correct(question.id(), wrong, place);
+              correct(question, wrong, place, found);
               return completed(given(question, place, found));
             });
   }
@@ -331,7 +335,7 @@ final class ReplyFinder {
         : new Place(duplicate.partition(), offset);
   }
 
-  /** The first in all of the partition that is no duplicate. */
+  /** The one in all of the partition that stands and is no duplicate. */
   private CompletableFuture<Lookup> anyOriginal(Question question, Place duplicate, Place wrong) {
     int partition = duplicate.partition();
     return search
@@ -342,9 +346,19 @@ final class ReplyFinder {
               if (place == null) {
                 return completed(GONE);
               }
-              index.correct(question.id(), wrong, place);
-              return reader.read(place).thenApply(found -> given(question, place, found));
+              return reader
+                  .read(place)
+                  .thenApply(
+                      found -> {
+                        correct(question, wrong, place, found);
+                        return given(question, place, found);
+                      });
             });
+  }
+
+  private void correct(Question question, Place wrong, Place right, ReplyReader.Found found) {
+    boolean replayed = found instanceof ReplyReader.Found.Reply reply && reply.reply().replay() > 0;
+    index.correct(question.id(), wrong, right, replayed);
   }
 
   /** Whether this record is this request's and ends it: the reply, or what can't be read as one. */

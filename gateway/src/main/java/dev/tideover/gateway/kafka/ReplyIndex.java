@@ -32,11 +32,13 @@ final class ReplyIndex {
    * What is known of an id at one moment, and how much that says.
    *
    * @param place of its reply; null if it is not in here
+   * @param replayed whether the place is known to be that of the answer to a replay, which stands
+   *     whatever is older
    * @param completeFrom every reply of the partition from this offset on is in here
    * @param completeSince every reply of the partition with a later timestamp is in here, in epoch
    *     milliseconds; writers' clocks differ, so a minute is to be allowed for
    */
-  record View(@Nullable Place place, long completeFrom, long completeSince) {}
+  record View(@Nullable Place place, boolean replayed, long completeFrom, long completeSince) {}
 
   private static final int GENERATIONS = 8;
 
@@ -176,33 +178,50 @@ final class ReplyIndex {
   }
 
   synchronized @Nullable Place get(RequestId id) {
-    long key = key(id);
+    return place(known(key(id)));
+  }
+
+  private static @Nullable Place place(long known) {
+    return known == Generation.NONE
+        ? null
+        : new Place(Generation.partition(known), Generation.offset(known));
+  }
+
+  /** Called under the lock. */
+  private long known(long key) {
     for (int i = 0; i < count; i++) {
       long place = generations[i].get(key);
       if (place != Generation.NONE) {
-        return new Place(Generation.partition(place), Generation.offset(place));
+        return place;
       }
     }
-    return null;
+    return Generation.NONE;
   }
 
   /** The same with how much a null says, all of one moment. */
   synchronized View view(RequestId id, int partition) {
+    long known = known(key(id));
     return new View(
-        get(id),
+        place(known),
+        known != Generation.NONE && Generation.isReplayed(known),
         Math.max(filledFrom[partition], forgottenUpTo[partition]),
         completeSince(partition));
   }
 
-  /** Puts the right place where a wrong one stands: one whose record is gone or another's. */
-  synchronized void correct(RequestId id, Place wrong, Place right) {
+  /**
+   * Puts the right place where a wrong one stands: one whose record is gone or another's, or only
+   * names the right one.
+   *
+   * @param replayed whether the right one is the answer to a replay
+   */
+  synchronized void correct(RequestId id, Place wrong, Place right, boolean replayed) {
     long key = key(id);
     for (int i = 0; i < count; i++) {
       long known = generations[i].get(key);
       if (known != Generation.NONE
           && Generation.partition(known) == wrong.partition()
           && Generation.offset(known) == wrong.offset()) {
-        generations[i].set(key, Generation.place(right.partition(), right.offset(), false));
+        generations[i].set(key, Generation.place(right.partition(), right.offset(), replayed));
       }
     }
   }
@@ -326,15 +345,23 @@ final class ReplyIndex {
       int slot = slot(key);
       keys[slot] = key;
       places[slot] = place;
-      int partition = partition(place);
-      ends[partition] = Math.max(ends[partition], offset(place) + 1);
+      reach(place);
       newest = Math.max(newest, timestamp);
       size++;
     }
 
-    /** For a key that is in here. */
+    /**
+     * For a key that is in here. Its entry's time stays: whoever asks for it asks from its
+     * acceptance on, which was before that.
+     */
     void set(long key, long place) {
       places[slot(key)] = place;
+      reach(place);
+    }
+
+    private void reach(long place) {
+      int partition = partition(place);
+      ends[partition] = Math.max(ends[partition], offset(place) + 1);
     }
 
     long get(long key) {

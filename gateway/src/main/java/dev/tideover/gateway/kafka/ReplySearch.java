@@ -40,7 +40,7 @@ final class ReplySearch implements AutoCloseable {
   /**
    * What a search over the whole stretch has shown.
    *
-   * @param place of the first reply in it, or null if there is none
+   * @param place of the reply in it that stands, or null if there is none
    * @param wholeIsThere false if some of what was written since may have been deleted
    */
   record Result(@Nullable Place place, boolean wholeIsThere) {}
@@ -49,10 +49,16 @@ final class ReplySearch implements AutoCloseable {
   static final int FETCH_BYTES = 1 << 20;
 
   private static final byte[] DUPLICATE = ReplyOutcome.DUPLICATE.text().getBytes(UTF_8);
+  private static final byte[] COMPLETED = ReplyOutcome.COMPLETED.text().getBytes(UTF_8);
   private static final byte[] MISMATCH = ReplyOutcome.MISMATCH.text().getBytes(UTF_8);
   private static final int MAX_WAITING = 1_000;
   private static final Duration TURN = Duration.ofMillis(100);
   private static final String OVER = "nothing is searched any more: the gateway is stopping";
+
+  /** What a search has found so far; the thread's own. */
+  private static final class Best {
+    @Nullable Place place;
+  }
 
   private record Search(
       TopicPartition partition,
@@ -61,6 +67,7 @@ final class ReplySearch implements AutoCloseable {
       long end,
       boolean original,
       long deadline,
+      Best best,
       CompletableFuture<Result> result) {
 
     void fail(String reason) {
@@ -92,8 +99,10 @@ final class ReplySearch implements AutoCloseable {
   }
 
   /**
-   * Looks for the first reply of an id among those that were written since a time, in epoch
-   * milliseconds, and stand before an offset. It may be a {@code duplicate}.
+   * Looks for the reply of an id that stands, among those that were written since a time, in epoch
+   * milliseconds, and stand before an offset: the first, or the last one to a request that an
+   * operator had replayed. It may be a {@code duplicate}. Where there is one and the stretch can't
+   * be read to its end within the limit, it is the one that stands as far as it was read.
    *
    * @return fails with a {@link KafkaUnavailableException} if the stretch can't be read to its end
    *     within the limit, or if 1,000 others wait already
@@ -102,7 +111,7 @@ final class ReplySearch implements AutoCloseable {
     return find(partition, id, since, end, false);
   }
 
-  /** The same for the first that is no {@code duplicate}, of any time. */
+  /** The same for those that are no {@code duplicate}, of any time. */
   CompletableFuture<Result> findOriginal(int partition, RequestId id, long end) {
     return find(partition, id, 0, end, true);
   }
@@ -117,6 +126,7 @@ final class ReplySearch implements AutoCloseable {
             end,
             original,
             System.nanoTime() + limit.toNanos(),
+            new Best(),
             new CompletableFuture<>());
     if (closing || !queue.offer(search)) {
       search.fail(closing ? OVER : MAX_WAITING + " searches wait already");
@@ -208,22 +218,33 @@ final class ReplySearch implements AutoCloseable {
     }
   }
 
-  /** Ends the searches for this record's id. */
+  /**
+   * This record's id is wanted. Ends the searches that need nothing after it: a request that has
+   * completed is not replayed, one that has failed may be.
+   */
   private static void finish(
       List<Search> batch, RequestId id, ConsumerRecord<byte[], byte[]> record) {
     boolean duplicate = hasOutcome(record, DUPLICATE);
+    boolean replayed = isReplayed(record);
+    boolean last = hasOutcome(record, COMPLETED) && !replayed;
+    Place place = new Place(record.partition(), record.offset());
     batch.removeIf(
         search -> {
-          boolean found =
-              search.id().equals(id)
-                  && record.offset() < search.end()
-                  && !(search.original() && duplicate);
-          if (found) {
-            search
-                .result()
-                .complete(new Result(new Place(record.partition(), record.offset()), true));
+          if (!search.id().equals(id)
+              || record.offset() >= search.end()
+              || search.original() && duplicate) {
+            return false;
           }
-          return found;
+          Best best = search.best();
+          boolean first = best.place == null;
+          if (first || replayed) {
+            best.place = place;
+          }
+          if (first && last) {
+            search.result().complete(new Result(place, true));
+            return true;
+          }
+          return false;
         });
   }
 
@@ -233,7 +254,8 @@ final class ReplySearch implements AutoCloseable {
         search -> {
           boolean over = position >= search.end();
           if (over) {
-            search.result().complete(new Result(null, oldest < search.since()));
+            Place place = search.best().place;
+            search.result().complete(new Result(place, place != null || oldest < search.since()));
           }
           return over;
         });
@@ -262,7 +284,10 @@ final class ReplySearch implements AutoCloseable {
     batch.removeIf(
         search -> {
           boolean late = now - search.deadline() >= 0;
-          if (late) {
+          Place place = search.best().place;
+          if (late && place != null) {
+            search.result().complete(new Result(place, true));
+          } else if (late) {
             search.fail("the reply was not found in time; there is much to read");
           }
           return late;

@@ -227,6 +227,19 @@ class WaitersTest {
     assertThat(waiters.join(again)).isSameAs(again);
   }
 
+  /** Its client has left, or took its 202: so nobody waits when the service's word comes. */
+  @Test
+  void aResendThatWasRecognisedWhileNobodyWaitedIsNotJoined() {
+    RequestId id = RequestId.random();
+    waiters.join(flight(id, FINGERPRINT, true));
+
+    waiters.onRecognised(id);
+
+    Flight again = flight(id, FINGERPRINT, true);
+    assertThat(waiters.awaits(id)).isFalse();
+    assertThat(waiters.join(again)).isSameAs(again);
+  }
+
   @Test
   void aRequestThatWasAMismatchIsNotJoined() {
     RequestId id = RequestId.random();

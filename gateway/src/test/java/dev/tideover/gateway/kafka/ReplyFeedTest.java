@@ -70,6 +70,28 @@ class ReplyFeedTest {
     }
   }
 
+  /**
+   * What is recognised has ended, whoever still waits: nothing may hold on to its being on its way.
+   */
+  @Test
+  void wordOfARecognisedResendIsToldAlsoWhereNobodyWaits() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    RequestId id = RequestId.random();
+    consumer.schedulePollTask(() -> consumer.addRecord(reply(id, ReplyOutcome.DUPLICATE)));
+    ReplyTopic.Silence listener =
+        new ReplyTopic.Silence() {
+          @Override
+          public void onRecognised(RequestId recognised) {
+            delivered.add(recognised);
+          }
+        };
+    try (ReplyFeed feed = feed(listener)) {
+      feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
+
+      assertThat(delivered.poll(20, TimeUnit.SECONDS)).isEqualTo(id);
+    }
+  }
+
   @Test
   void whoWaitsForAPositionThatDoesNotComeIsToldSo() throws Exception {
     consumer.updateEndOffsets(Map.of(PARTITION, 0L));
@@ -93,24 +115,33 @@ class ReplyFeedTest {
   }
 
   private ReplyFeed feed(java.util.function.Consumer<RequestId> onReply) {
-    return ReplyFeed.start(
-        consumer,
-        new GatewayConfig.Replies(PARTITION.topic(), 1, Duration.ofHours(1)),
-        index,
+    return feed(
         new ReplyTopic.Silence() {
           @Override
           public void onReply(ReplyEnvelope reply, boolean replayed) {
             onReply.accept(reply.id());
           }
-        },
+        });
+  }
+
+  private ReplyFeed feed(ReplyFeed.Listener listener) {
+    return ReplyFeed.start(
+        consumer,
+        new GatewayConfig.Replies(PARTITION.topic(), 1, Duration.ofHours(1)),
+        index,
+        listener,
         (duplicate, place) -> {},
         Runnable::run);
   }
 
   private static ConsumerRecord<byte[], byte[]> reply(RequestId id) {
+    return reply(id, ReplyOutcome.DEAD);
+  }
+
+  private static ConsumerRecord<byte[], byte[]> reply(RequestId id, ReplyOutcome outcome) {
     ProducerRecord<byte[], byte[]> record =
         ReplyCodec.encode(
-            ReplyEnvelope.without(id, new Fingerprint(1, 2), ReplyOutcome.DEAD, "s/v/1", 1),
+            ReplyEnvelope.without(id, new Fingerprint(1, 2), outcome, "s/v/1", 1),
             new ReplyAddress(PARTITION.topic(), PARTITION.partition()));
     return new ConsumerRecord<>(
         PARTITION.topic(),

@@ -67,8 +67,39 @@ class ReplyIndexTest {
     index.putOlder(id(1), 1, 35, 0, true);
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 40));
 
-    index.correct(id(1), new ReplyIndex.Place(1, 40), new ReplyIndex.Place(1, 20));
+    index.correct(id(1), new ReplyIndex.Place(1, 40), new ReplyIndex.Place(1, 20), false);
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 20));
+  }
+
+  /** A duplicate has led to it: what is found behind the start is older all the same. */
+  @Test
+  void theReplyToAReplayStandsAlsoAsACorrection() {
+    ReplyIndex index = new ReplyIndex(100, PARTITIONS);
+    index.put(id(1), 1, 60, 0, false);
+    assertThat(index.view(id(1), 1).replayed()).isFalse();
+    index.correct(id(1), new ReplyIndex.Place(1, 60), new ReplyIndex.Place(1, 50), true);
+    assertThat(index.view(id(1), 1).replayed()).isTrue();
+
+    index.putOlder(id(1), 1, 10, 0, false);
+
+    assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 50));
+  }
+
+  /** It has the slot of the first one, which is older and so forgotten earlier. */
+  @Test
+  void aForgottenReplyToAReplayIsBeforeTheHorizon() {
+    ReplyIndex index = new ReplyIndex(700, PARTITIONS);
+    index.reachesBackTo(0, 0, 0);
+    index.put(id(0), 0, 0, 0, false);
+    int replayed = 500;
+    int next = 1;
+    while (index.get(id(0)) != null) {
+      boolean again = next == replayed;
+      index.put(id(again ? 0 : next), 0, next, next, again);
+      next++;
+    }
+
+    assertThat(index.view(id(0), 0).completeFrom()).isGreaterThan(replayed);
   }
 
   /**
@@ -176,10 +207,10 @@ class ReplyIndexTest {
     ReplyIndex index = new ReplyIndex(14, PARTITIONS);
     index.put(id(1), 1, 10, 0, false);
 
-    index.correct(id(1), new ReplyIndex.Place(1, 11), new ReplyIndex.Place(1, 99));
+    index.correct(id(1), new ReplyIndex.Place(1, 11), new ReplyIndex.Place(1, 99), false);
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 10));
 
-    index.correct(id(1), new ReplyIndex.Place(1, 10), new ReplyIndex.Place(1, 99));
+    index.correct(id(1), new ReplyIndex.Place(1, 10), new ReplyIndex.Place(1, 99), false);
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 99));
   }
 

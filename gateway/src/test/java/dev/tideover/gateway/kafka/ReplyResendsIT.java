@@ -303,6 +303,32 @@ class ReplyResendsIT {
     }
   }
 
+  /** Whether the index knows it or not: a status must not go back. */
+  @Test
+  void theLastReplyToAReplayIsFoundAlsoByASearch(TestKafka kafka) throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    Instant early = now.minus(Duration.ofMinutes(50));
+    topic.dead(early, id);
+    topic.duplicate(early, id, NONE);
+    topic.replayed(early, id, 1, "mended");
+    topic.replayed(early, id, 2, "mended again");
+    try (ReplyStore knowing = ReplyTopic.filled(topic.store())) {
+      assertThat(body(find(knowing, early))).isEqualTo("mended again");
+      assertThat(knowing.endRequests()).as("the index knew").isZero();
+    }
+    topic.write(60_000, early.plusMillis(1), now);
+    try (ReplyStore forgetful =
+        ReplyTopic.filled(ReplyTopic.store(topic.config(10_000, HOUR), client))) {
+      assertThat(recall(forgetful)).isInstanceOf(Lookup.Absent.class);
+      assertThat(body(find(forgetful, early))).isEqualTo("mended again");
+
+      client.waitsFor.add(id);
+      topic.duplicate(Instant.now(), id, NONE);
+      assertThat(client.next()).isEqualTo("replayed completed mended again");
+      assertThat(body(recall(forgetful))).isEqualTo("mended again");
+    }
+  }
+
   @Test
   void anyNumberOfDuplicatesCostsOneReadAndOneAnswer(TestKafka kafka) throws Exception {
     ReplyTopic topic = new ReplyTopic(kafka);

@@ -97,19 +97,34 @@ final class ReplyTopic {
   }
 
   Future<RecordMetadata> send(Instant at, RequestId id, String body, Callback callback) {
-    return send(
-        at,
-        new ReplyEnvelope(
-            id,
-            new Fingerprint(1, 2),
-            ReplyOutcome.COMPLETED,
-            "app/v1/1",
-            1,
-            ReplyEnvelope.NONE,
-            200,
-            HttpFields.of("content-type", "text/plain"),
-            body.getBytes(UTF_8)),
-        callback);
+    return send(at, completed(id, body), callback);
+  }
+
+  private static ReplyEnvelope completed(RequestId id, String body) {
+    return new ReplyEnvelope(
+        id,
+        new Fingerprint(1, 2),
+        ReplyOutcome.COMPLETED,
+        "app/v1/1",
+        1,
+        ReplyEnvelope.NONE,
+        200,
+        HttpFields.of("content-type", "text/plain"),
+        body.getBytes(UTF_8));
+  }
+
+  /** Writes that a request has failed. */
+  long dead(Instant at, RequestId id) throws Exception {
+    return without(at, id, ReplyOutcome.DEAD, ReplyEnvelope.NONE)
+        .get(30, TimeUnit.SECONDS)
+        .offset();
+  }
+
+  /** Writes the reply to a request that an operator had replayed so often. */
+  long replayed(Instant at, RequestId id, int replay, String body) throws Exception {
+    return send(at, completed(id, body).withReplay(replay), null)
+        .get(30, TimeUnit.SECONDS)
+        .offset();
   }
 
   /** Writes what a service says to a resend that it has recognised; the offset of that. */
