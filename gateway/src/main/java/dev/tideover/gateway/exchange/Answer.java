@@ -21,8 +21,13 @@ public sealed interface Answer {
    */
   record Replied(ReplyEnvelope reply, boolean replayed) implements Answer {}
 
-  /** Its idempotency key belongs to another request; this one does not run. */
-  record Mismatch(RequestId id) implements Answer {}
+  /**
+   * Its idempotency key belongs to another request; this one is not stored, or does not run.
+   *
+   * @param decided false where the other is still on its way from here, so that this one may have
+   *     been first, if it was sent before by another gateway
+   */
+  record Mismatch(RequestId id, boolean decided) implements Answer {}
 
   /** The same request is on its way, and the route wants that to be an error. */
   record InProgress(RequestId id) implements Answer {}
@@ -147,6 +152,11 @@ public sealed interface Answer {
     EXPECTATION_FAILED(417, "expectation-failed", "The expectation can't be met", false),
     IDEMPOTENCY_MISMATCH(
         422, "idempotency-mismatch", "Another request has this idempotency key", false),
+    IDEMPOTENCY_CONFLICT(
+        422,
+        "idempotency-mismatch",
+        "Another request with this idempotency key is on its way",
+        true),
     FIELDS_TOO_LARGE(431, "fields-too-large", "The header block is too large", false),
     INTERNAL(500, "internal", "The gateway failed", false),
     REPLY_UNAVAILABLE(503, "reply-unavailable", "The reply can't be read now", true),

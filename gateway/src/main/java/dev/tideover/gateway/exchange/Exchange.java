@@ -265,13 +265,9 @@ public final class Exchange {
     Flight mine = Objects.requireNonNull(waiting.flight);
     Flight flight = shared.waiters.join(mine);
     if (!flight.fingerprint.equals(mine.fingerprint)) {
-      if (flight.partition != mine.partition) {
-        // No service sees both of them.
-        shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.Mismatch(mine.id)));
-        return Future.succeededFuture(stored.known());
-      }
-      // Which of them had the key first, perhaps by another gateway, their queue knows.
-      flight = mine;
+      // Which of them had the key first, perhaps by another gateway, isn't known before its end.
+      shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.Mismatch(mine.id, false)));
+      return Future.succeededFuture(stored.known());
     } else if (flight != mine) {
       if (stored.route().concurrent() == Concurrent.REJECT) {
         shared.waiters.end(waiting, new Waiter.Ending.With(new Answer.InProgress(mine.id)));

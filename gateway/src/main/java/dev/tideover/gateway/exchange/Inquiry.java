@@ -205,7 +205,7 @@ public final class Inquiry {
       return Future.succeededFuture(
           asked.isAnsweredBy(reply.reply())
               ? new Answer.Replied(reply.reply(), false)
-              : new Answer.Mismatch(asked.id()));
+              : new Answer.Mismatch(asked.id(), true));
     } else if (found instanceof ReplyStore.Lookup.Unreadable) {
       return Future.succeededFuture(new Answer.Unreadable(asked.id()));
     } else if (found instanceof ReplyStore.Lookup.Gone) {

@@ -61,6 +61,16 @@ public final class Waiters implements ReplyFeed.Listener {
     return waiting.containsKey(id);
   }
 
+  @Override
+  public boolean mayComeAgain(RequestId id) {
+    for (Waiter waiter = waiting.get(id); waiter != null; waiter = waiter.next) {
+      if (!waiter.isAlone()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /**
    * The request with this idempotency key that is on its way from here already, or this one from
    * now on. To be called when the client waits under the id.
@@ -133,7 +143,7 @@ public final class Waiters implements ReplyFeed.Listener {
           reply.id());
       return;
     }
-    Waiter.Ending mismatch = new Waiter.Ending.With(new Answer.Mismatch(reply.id()));
+    Waiter.Ending mismatch = new Waiter.Ending.With(new Answer.Mismatch(reply.id(), true));
     if (reply.outcome() == ReplyOutcome.MISMATCH) {
       // Says nothing of the request that had the key first.
       flights.landed(reply.id(), reply.fingerprint());

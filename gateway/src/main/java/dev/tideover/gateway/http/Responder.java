@@ -40,7 +40,7 @@ final class Responder {
       }
       return reply(replied.reply(), request);
     } else if (answer instanceof Answer.Mismatch mismatch) {
-      return mismatch(request, mismatch.id());
+      return mismatch(request, mismatch.id(), mismatch.decided());
     } else if (answer instanceof Answer.InProgress inProgress) {
       return refused(
           request,
@@ -131,19 +131,31 @@ final class Responder {
                   "The service knows its id; the first reply stands and can't be found.",
                   false,
                   "completed"));
-      case MISMATCH -> mismatch(request, reply.id());
+      case MISMATCH -> mismatch(request, reply.id(), true);
     };
   }
 
-  private static Future<Void> mismatch(HttpServerRequest request, RequestId id) {
-    return refused(
-        request,
-        id,
-        Answer.Reason.IDEMPOTENCY_MISMATCH,
-        "The key was used before for a request that is not the same; this one does not run. Method,"
-            + " path, query, Content-Type, ordering key and body have to be alike.",
-        "not-accepted",
-        null);
+  private static Future<Void> mismatch(HttpServerRequest request, RequestId id, boolean decided) {
+    String compared = "Method, path, query, Content-Type, ordering key and body have to be alike.";
+    return decided
+        ? refused(
+            request,
+            id,
+            Answer.Reason.IDEMPOTENCY_MISMATCH,
+            "The key was used before for a request that is not the same; this one does not run. "
+                + compared,
+            "not-accepted",
+            null)
+        : refused(
+            request,
+            id,
+            Answer.Reason.IDEMPOTENCY_CONFLICT,
+            "This one was not stored, since another that is not the same is on its way with the"
+                + " key. If this one was sent before, to another gateway, send it again later to"
+                + " get its answer. "
+                + compared,
+            "not-accepted",
+            null);
   }
 
   private static Future<Void> completed(ReplyEnvelope reply, HttpServerRequest request) {
@@ -277,7 +289,9 @@ final class Responder {
       String detail,
       String outcome,
       @Nullable Duration retryAfter) {
-    if (reason.status() == 503 || reason == Answer.Reason.IN_PROGRESS) {
+    if (reason.status() == 503
+        || reason == Answer.Reason.IN_PROGRESS
+        || reason == Answer.Reason.IDEMPOTENCY_CONFLICT) {
       long seconds = spread(retryAfter == null ? USUAL_RETRY : retryAfter);
       request.response().putHeader("Retry-After", Long.toString(seconds));
     }

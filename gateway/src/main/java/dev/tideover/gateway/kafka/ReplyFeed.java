@@ -75,6 +75,14 @@ public final class ReplyFeed implements AutoCloseable {
     boolean awaits(RequestId id);
 
     /**
+     * Whether somebody waits who may have sent the request before, perhaps to another gateway and
+     * before this one's start: then there may be an earlier reply than the one that comes.
+     */
+    default boolean mayComeAgain(RequestId id) {
+      return false;
+    }
+
+    /**
      * Whether the reply is known to answer another request than the one that has its id; such a one
      * is not remembered as the reply of that id.
      */
@@ -83,10 +91,16 @@ public final class ReplyFeed implements AutoCloseable {
     }
   }
 
-  /** Who looks for the first reply of a request that was sent again. */
+  /** Who finds the reply that stands, where it may be another than the one that has come. */
   interface Resends {
-    /** To be done without waiting; the place is the duplicate's own. */
-    void recognised(ReplyEnvelope duplicate, Place place);
+
+    /** Somebody waits, and a duplicate has come, or a reply that is not the first. */
+    void follow(ReplyEnvelope reply, Place place);
+
+    /** Whether a reply that the index knows no earlier one of may not be the first all the same. */
+    default boolean mayBeSecond(RequestId id) {
+      return false;
+    }
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(ReplyFeed.class);
@@ -275,7 +289,7 @@ public final class ReplyFeed implements AutoCloseable {
           record.offset(),
           e.getMessage());
       if (id != null) {
-        remember(id, record, false);
+        var unused = remember(id, record, false);
         listener.onUnreadable(id);
       }
     } catch (RuntimeException e) {
@@ -289,23 +303,30 @@ public final class ReplyFeed implements AutoCloseable {
   }
 
   private void deliver(ReplyEnvelope reply, ConsumerRecord<byte[], byte[]> record) {
+    RequestId id = reply.id();
     // A refusal says nothing of the request that has the id.
-    if (reply.outcome() != ReplyOutcome.MISMATCH && !listener.contradicts(reply)) {
-      remember(reply.id(), record, reply.replay() > 0);
-    }
-    if (reply.outcome() != ReplyOutcome.DUPLICATE) {
+    boolean stands =
+        reply.outcome() == ReplyOutcome.MISMATCH
+            || listener.contradicts(reply)
+            || remember(id, record, reply.replay() > 0) && !resends.mayBeSecond(id);
+    if (stands && reply.outcome() != ReplyOutcome.DUPLICATE) {
       listener.onReply(reply, false);
       return;
     }
-    listener.onRecognised(reply.id());
-    if (listener.awaits(reply.id())) {
-      resends.recognised(reply, new Place(record.partition(), record.offset()));
+    listener.onRecognised(id);
+    if (listener.awaits(id)) {
+      resends.follow(reply, new Place(record.partition(), record.offset()));
     }
   }
 
-  /** Before the listener is told: a client that is answered may ask for its reply at once. */
-  private void remember(RequestId id, ConsumerRecord<byte[], byte[]> record, boolean replayed) {
-    index.put(id, record.partition(), record.offset(), writtenAt(record), replayed);
+  /**
+   * Before the listener is told: a client that is answered may ask for its reply at once.
+   *
+   * @return whether this one stands, as far as the index knows
+   */
+  private boolean remember(RequestId id, ConsumerRecord<byte[], byte[]> record, boolean replayed) {
+    Place place = new Place(record.partition(), record.offset());
+    return index.put(id, place.partition(), place.offset(), writtenAt(record), replayed);
   }
 
   /** A record's time, but not later than now, whatever the clock of its writer says. */

@@ -117,6 +117,17 @@ final class ReplyFinder {
   }
 
   /**
+   * The reply that stands, where one that may be another has just been written to a place: Found,
+   * Unreadable, Gone, Absent or NotNow. Never blocks, never fails.
+   */
+  CompletionStage<Lookup> standing(ReplyEnvelope reply, Place place) {
+    boolean knowsAll = reply.outcome() == ReplyOutcome.DUPLICATE || isFilled();
+    return knowsAll
+        ? original(reply, place)
+        : explained(() -> find(Question.ofAnyTime(reply.id(), place.partition())));
+  }
+
+  /**
    * The reply that a duplicate, just written to a place, stands for: Found, Unreadable, Gone or
    * NotNow. Never blocks, never fails.
    */
@@ -195,7 +206,7 @@ final class ReplyFinder {
     return notNow("Kafka did not say in time how far the replies go");
   }
 
-  private boolean isFilled() {
+  boolean isFilled() {
     return backfill.isDone()
         && !backfill.isCompletedExceptionally()
         && backfill.join().ended().isDone();

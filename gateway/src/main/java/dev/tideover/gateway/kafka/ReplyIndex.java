@@ -116,16 +116,18 @@ final class ReplyIndex {
    * answer. Unless an operator had the request replayed: then the last reply to that stands.
    *
    * @param timestamp of the record, in epoch milliseconds
+   * @return whether this place stands now
    */
-  void put(RequestId id, int partition, long offset, long timestamp, boolean replayed) {
+  boolean put(RequestId id, int partition, long offset, long timestamp, boolean replayed) {
     long key = key(id);
+    long place = Generation.place(partition, offset, replayed);
     synchronized (this) {
       if (isKnown(key, partition, offset, replayed)) {
-        return;
+        return find(key) == place;
       }
       if (!generations[0].isFull()) {
-        generations[0].put(key, Generation.place(partition, offset, replayed), timestamp);
-        return;
+        generations[0].put(key, place, timestamp);
+        return true;
       }
     }
     Generation next = emptyOne();
@@ -136,10 +138,23 @@ final class ReplyIndex {
       System.arraycopy(generations, 0, generations, 1, count);
       generations[0] = next;
       count++;
-      if (!isKnown(key, partition, offset, replayed)) {
-        next.put(key, Generation.place(partition, offset, replayed), timestamp);
+      if (isKnown(key, partition, offset, replayed)) {
+        return find(key) == place;
+      }
+      next.put(key, place, timestamp);
+      return true;
+    }
+  }
+
+  /** Called under the lock. */
+  private long find(long key) {
+    for (int i = 0; i < count; i++) {
+      long place = generations[i].get(key);
+      if (place != Generation.NONE) {
+        return place;
       }
     }
+    return Generation.NONE;
   }
 
   /**

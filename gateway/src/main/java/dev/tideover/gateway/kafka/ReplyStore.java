@@ -3,6 +3,7 @@ package dev.tideover.gateway.kafka;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ReplyIndex.Place;
 import dev.tideover.wire.ReplyEnvelope;
+import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
 import java.time.Duration;
 import java.time.Instant;
@@ -113,8 +114,17 @@ public final class ReplyStore implements AutoCloseable {
             replies,
             index,
             listener,
-            (duplicate, place) -> {
-              var unused = made.thenAccept(its -> recognised(its, duplicate, place, listener));
+            new ReplyFeed.Resends() {
+              @Override
+              public void follow(ReplyEnvelope reply, Place place) {
+                var unused =
+                    made.thenAccept(its -> ReplyStore.this.follow(its, reply, place, listener));
+              }
+
+              @Override
+              public boolean mayBeSecond(RequestId id) {
+                return !(made.isDone() && made.join().isFilled()) && listener.mayComeAgain(id);
+              }
             },
             executor);
     this.ends =
@@ -148,27 +158,27 @@ public final class ReplyStore implements AutoCloseable {
   }
 
   /**
-   * Somebody waits for the answer to a resend: the first reply is read, once at a time for an id,
-   * however many duplicates come. On the feed's thread.
+   * Somebody waits, and what has come is a duplicate, or may be a second reply: the one that stands
+   * is looked for, once at a time for an id, however many come. On the feed's thread.
    */
-  private void recognised(
-      ReplyFinder its, ReplyEnvelope duplicate, Place place, ReplyFeed.Listener listener) {
-    RequestId id = duplicate.id();
+  private void follow(
+      ReplyFinder its, ReplyEnvelope reply, Place place, ReplyFeed.Listener listener) {
+    RequestId id = reply.id();
     if (followed.size() >= MAX_FOLLOWED) {
-      listener.onOriginalMissing(
-          id, new Lookup.NotNow(MAX_FOLLOWED + " others are read at this moment"));
+      Lookup tooMany = new Lookup.NotNow(MAX_FOLLOWED + " others are read at this moment");
+      tell(reply, place, tooMany, listener);
       return;
     }
     if (!followed.add(id)) {
       return;
     }
     var unused =
-        its.original(duplicate, place)
+        its.standing(reply, place)
             .thenAccept(
-                original -> {
-                  // Before they are told: who waited when a duplicate was passed over is told here.
+                standing -> {
+                  // Before they are told: who waited when another was passed over is told here.
                   followed.remove(id);
-                  tell(id, original, listener);
+                  tell(reply, place, standing, listener);
                 })
             .exceptionally(
                 failure -> {
@@ -177,13 +187,18 @@ public final class ReplyStore implements AutoCloseable {
                 });
   }
 
-  private static void tell(RequestId id, Lookup original, ReplyFeed.Listener listener) {
-    if (original instanceof Lookup.Found found) {
-      listener.onReply(found.reply(), true);
-    } else if (original instanceof Lookup.Unreadable) {
-      listener.onUnreadable(id);
+  private static void tell(
+      ReplyEnvelope came, Place place, Lookup standing, ReplyFeed.Listener listener) {
+    if (standing instanceof Lookup.Found found) {
+      boolean same = place.equals(new Place(found.partition(), found.offset()));
+      listener.onReply(found.reply(), !same);
+    } else if (standing instanceof Lookup.Unreadable) {
+      listener.onUnreadable(came.id());
+    } else if (came.outcome() == ReplyOutcome.DUPLICATE) {
+      listener.onOriginalMissing(came.id(), standing);
     } else {
-      listener.onOriginalMissing(id, original);
+      // The first one can't be had any more; this one is as true.
+      listener.onReply(came, false);
     }
   }
 

@@ -193,8 +193,8 @@ class WaitersTest {
     assertThat(answer(first)).isInstanceOf(Answer.Replied.class);
     assertThat(answer(asksForFirst)).isEqualTo(answer(first));
     assertThat(((Answer.Replied) answer(first)).replayed()).isTrue();
-    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id));
-    assertThat(answer(asksForOther)).isEqualTo(new Answer.Mismatch(id));
+    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id, true));
+    assertThat(answer(asksForOther)).isEqualTo(new Answer.Mismatch(id, true));
     assertThat(waiters.size()).isZero();
   }
 
@@ -206,7 +206,7 @@ class WaitersTest {
 
     waiters.reply(reply(id, OTHER, ReplyOutcome.MISMATCH), false);
 
-    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id));
+    assertThat(answer(other)).isEqualTo(new Answer.Mismatch(id, true));
     assertThat(first.ended().isComplete()).isFalse();
     waiters.reply(reply(id, FINGERPRINT), false);
     assertThat(answer(first)).isInstanceOf(Answer.Replied.class);
