@@ -353,6 +353,33 @@ class IdempotencyIT {
     assertThat(again.field("Idempotency-Replayed")).isEqualTo("true");
   }
 
+  @Test
+  @HttpRule(
+      value = "Once an operator has had a failed request handled again, that answer is replayed",
+      source = "Tideover")
+  void theAnswerToAReplayStandsInsteadOfTheFailure() throws Exception {
+    BlockingQueue<RawService.Request> requests = requests("/mended");
+    CompletableFuture<RawHttp.Response> first = post(one.port(), "/mended", "\"mended\"");
+    RawService.Request request = take(requests);
+    request.end("dead");
+    assertThat(first.get(20, TimeUnit.SECONDS).status()).isEqualTo(502);
+
+    var reply = request.record("completed", request.header("tideover-fingerprint"), "201", BODY);
+    RawService.add(reply, "tideover-replay", "1");
+    service.sendAndWait(reply);
+
+    for (int port : new int[] {one.port(), other.port()}) {
+      await()
+          .atMost(Duration.ofSeconds(10))
+          .untilAsserted(
+              () -> {
+                RawHttp.Response again = send(port, "/mended", "\"mended\"", BODY);
+                assertThat(again.status()).isEqualTo(201);
+                assertThat(again.field("Idempotency-Replayed")).isEqualTo("true");
+              });
+    }
+  }
+
   /** Somebody may come again for its answer, so it is not dropped at the end of the wait. */
   @Test
   void aSafeRequestWithAKeyDoesNotExpire() throws Exception {

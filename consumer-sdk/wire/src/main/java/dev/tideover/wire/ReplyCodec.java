@@ -18,6 +18,7 @@ public final class ReplyCodec {
           WireHeaders.BY,
           WireHeaders.ATTEMPTS,
           WireHeaders.ORIGINAL,
+          WireHeaders.REPLAY,
           WireHeaders.STATUS);
 
   private static final byte[] ONE = Utf8.encode("1");
@@ -36,6 +37,9 @@ public final class ReplyCodec {
     headers.add(WireHeaders.ATTEMPTS, Utf8.encode(Integer.toString(reply.attempts())));
     if (reply.original() != ReplyEnvelope.NONE) {
       headers.add(WireHeaders.ORIGINAL, Utf8.encode(Long.toString(reply.original())));
+    }
+    if (reply.replay() > 0) {
+      headers.add(WireHeaders.REPLAY, Utf8.encode(Integer.toString(reply.replay())));
     }
     if (reply.status() != ReplyEnvelope.NONE) {
       headers.add(WireHeaders.STATUS, Utf8.encode(Integer.toString(reply.status())));
@@ -73,6 +77,7 @@ public final class ReplyCodec {
     String by = headers.optional(WireHeaders.BY);
     long attempts = headers.number(WireHeaders.ATTEMPTS, 0, Integer.MAX_VALUE, 0);
     long original = headers.number(WireHeaders.ORIGINAL, 0, Long.MAX_VALUE, ReplyEnvelope.NONE);
+    long replay = headers.number(WireHeaders.REPLAY, 1, Integer.MAX_VALUE, 0);
     if (outcome == ReplyOutcome.COMPLETED) {
       headers.required(WireHeaders.STATUS);
     }
@@ -85,6 +90,7 @@ public final class ReplyCodec {
         by == null ? "" : HeaderBlock.clean(by),
         (int) attempts,
         original,
+        (int) replay,
         (int) status,
         headers.fields(),
         body == null ? new byte[0] : body);

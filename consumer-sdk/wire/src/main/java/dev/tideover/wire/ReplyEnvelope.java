@@ -11,6 +11,8 @@ package dev.tideover.wire;
  * @param original with {@link ReplyOutcome#DUPLICATE}, the offset of the original reply in the same
  *     partition, or {@link #NONE} where the service doesn't know it or it stands in another one;
  *     otherwise {@link #NONE}
+ * @param replay that of the request, see {@link RequestEnvelope}; the reply to the one that was
+ *     replayed last stands
  * @param status the HTTP status, 200 to 599; with an outcome other than {@code COMPLETED} it may be
  *     {@link #NONE}
  * @param fields the response's header fields
@@ -23,12 +25,33 @@ public record ReplyEnvelope(
     String by,
     int attempts,
     long original,
+    int replay,
     int status,
     HttpFields fields,
     byte[] body) {
 
   /** Stands for an absent number. */
   public static final int NONE = -1;
+
+  /** A reply to a request that comes from a gateway. */
+  public ReplyEnvelope(
+      RequestId id,
+      Fingerprint fingerprint,
+      ReplyOutcome outcome,
+      String by,
+      int attempts,
+      long original,
+      int status,
+      HttpFields fields,
+      byte[] body) {
+    this(id, fingerprint, outcome, by, attempts, original, 0, status, fields, body);
+  }
+
+  /** The same to one that was replayed so often. */
+  public ReplyEnvelope withReplay(int replay) {
+    return new ReplyEnvelope(
+        id, fingerprint, outcome, by, attempts, original, replay, status, fields, body);
+  }
 
   /** A reply without an HTTP response: the request ended without one. */
   public static ReplyEnvelope without(

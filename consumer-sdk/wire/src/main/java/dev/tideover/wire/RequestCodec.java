@@ -18,6 +18,7 @@ public final class RequestCodec {
           WireHeaders.ACCEPTED_AT,
           WireHeaders.DEADLINE,
           WireHeaders.IDEMPOTENT,
+          WireHeaders.REPLAY,
           WireHeaders.FINGERPRINT,
           WireHeaders.METHOD,
           WireHeaders.PATH,
@@ -45,6 +46,9 @@ public final class RequestCodec {
     if (request.idempotent()) {
       headers.add(WireHeaders.IDEMPOTENT, ONE);
     }
+    if (request.replay() > 0) {
+      headers.add(WireHeaders.REPLAY, Utf8.encode(Integer.toString(request.replay())));
+    }
     headers.add(WireHeaders.FINGERPRINT, Utf8.encode(request.fingerprint().toString()));
     headers.add(WireHeaders.METHOD, Utf8.encode(request.method()));
     headers.add(WireHeaders.PATH, Utf8.encode(request.path()));
@@ -71,6 +75,7 @@ public final class RequestCodec {
     long acceptedAt = headers.number(WireHeaders.ACCEPTED_AT, 0, MAX_MILLIS, 0);
     long deadline = headers.number(WireHeaders.DEADLINE, 0, MAX_MILLIS, -1);
     boolean idempotent = headers.number(WireHeaders.IDEMPOTENT, 1, 1, 0) == 1;
+    long replay = headers.number(WireHeaders.REPLAY, 1, Integer.MAX_VALUE, 0);
     byte[] body = record.value();
     if (body == null) {
       throw WireFormatException.malformed("value", "missing; an empty body is an empty value");
@@ -81,6 +86,7 @@ public final class RequestCodec {
         Instant.ofEpochMilli(acceptedAt),
         deadline < 0 ? null : Instant.ofEpochMilli(deadline),
         idempotent,
+        (int) replay,
         headers.fingerprint(),
         orderingKey(record.key(), id),
         method(headers),

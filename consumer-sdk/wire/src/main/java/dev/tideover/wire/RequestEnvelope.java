@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param acceptedAt when the gateway took it in, by the gateway's clock; milliseconds
  * @param deadline after it nobody wants the answer; null for none; milliseconds
  * @param idempotent whether the client gave an Idempotency-Key
+ * @param replay how often an operator has appended it again after it had failed; 0 for one that
+ *     comes from a gateway
  * @param fingerprint what it asked for
  * @param orderingKey requests of one route with equal keys are handled one by one; null for none
  * @param method the HTTP method, a token, as the client wrote it
@@ -26,6 +28,7 @@ public record RequestEnvelope(
     Instant acceptedAt,
     @Nullable Instant deadline,
     boolean idempotent,
+    int replay,
     Fingerprint fingerprint,
     @Nullable String orderingKey,
     String method,
@@ -34,6 +37,38 @@ public record RequestEnvelope(
     String authority,
     HttpFields fields,
     byte[] body) {
+
+  /** One that comes from a gateway. */
+  public RequestEnvelope(
+      RequestId id,
+      ReplyAddress replyTo,
+      Instant acceptedAt,
+      @Nullable Instant deadline,
+      boolean idempotent,
+      Fingerprint fingerprint,
+      @Nullable String orderingKey,
+      String method,
+      String path,
+      String scheme,
+      String authority,
+      HttpFields fields,
+      byte[] body) {
+    this(
+        id,
+        replyTo,
+        acceptedAt,
+        deadline,
+        idempotent,
+        0,
+        fingerprint,
+        orderingKey,
+        method,
+        path,
+        scheme,
+        authority,
+        fields,
+        body);
+  }
 
   /** The record's key: the ordering key, or the id where there is none. */
   public String recordKey() {

@@ -14,6 +14,10 @@ public final class WireHeaders {
   public static final String ACCEPTED_AT = "tideover-accepted-at";
   public static final String DEADLINE = "tideover-deadline";
   public static final String IDEMPOTENT = "tideover-idempotent";
+
+  /** Of a request that an operator has appended again, and of its reply: how often. */
+  public static final String REPLAY = "tideover-replay";
+
   public static final String METHOD = ":method";
   public static final String PATH = ":path";
   public static final String SCHEME = ":scheme";

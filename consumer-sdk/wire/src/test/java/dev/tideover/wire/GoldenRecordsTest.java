@@ -168,6 +168,17 @@ class GoldenRecordsTest {
         "reply-duplicate", ID_2, FINGERPRINT_2, ReplyOutcome.DUPLICATE, 0, 4294967296L);
   }
 
+  @Test
+  void aReplayIsCounted() throws Exception {
+    assertThat(RequestCodec.decode(GoldenRecord.read("request-replayed").consumed()).replay())
+        .isEqualTo(2);
+    assertThat(RequestCodec.decode(GoldenRecord.read("request-minimal").consumed()).replay())
+        .isZero();
+    assertThat(ReplyCodec.decode(GoldenRecord.read("reply-replayed").consumed()).replay())
+        .isEqualTo(2);
+    assertThat(ReplyCodec.decode(GoldenRecord.read("reply-dead").consumed()).replay()).isZero();
+  }
+
   private static void assertWithoutResponse(
       String name,
       RequestId id,

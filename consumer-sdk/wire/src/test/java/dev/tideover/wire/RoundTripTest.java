@@ -73,8 +73,8 @@ class RoundTripTest {
     Arbitrary<String> paths =
         Arbitraries.strings().withCharRange('!', '~').ofMaxLength(40).map(path -> "/" + path);
     var head =
-        Combinators.combine(ids(), addresses(), times, times.injectNull(0.5), booleans())
-            .as((id, to, at, deadline, idempotent) -> new Head(id, to, at, deadline, idempotent));
+        Combinators.combine(ids(), addresses(), times, times.injectNull(0.5), booleans(), replays())
+            .as(Head::new);
     return Combinators.combine(
             head,
             fingerprints(),
@@ -92,6 +92,7 @@ class RoundTripTest {
                     h.acceptedAt,
                     h.deadline,
                     h.idempotent,
+                    h.replay,
                     fingerprint,
                     key,
                     method,
@@ -107,7 +108,8 @@ class RoundTripTest {
       ReplyAddress replyTo,
       Instant acceptedAt,
       Instant deadline,
-      boolean idempotent) {}
+      boolean idempotent,
+      int replay) {}
 
   @Provide
   Arbitrary<ReplyEnvelope> replies() {
@@ -120,7 +122,7 @@ class RoundTripTest {
             Arbitraries.integers().greaterOrEqual(0),
             Arbitraries.longs().between(0, 999_999_999_999_999_999L),
             Arbitraries.integers().between(200, 599),
-            Combinators.combine(fields(), bodies()).as(Content::new))
+            Combinators.combine(fields(), bodies(), replays()).as(Content::new))
         .as(
             (id, fingerprint, outcome, who, attempts, original, status, content) ->
                 new ReplyEnvelope(
@@ -130,12 +132,13 @@ class RoundTripTest {
                     who,
                     attempts,
                     outcome == ReplyOutcome.DUPLICATE ? original : ReplyEnvelope.NONE,
+                    content.replay,
                     outcome == ReplyOutcome.COMPLETED ? status : ReplyEnvelope.NONE,
                     content.fields,
                     content.body));
   }
 
-  private record Content(HttpFields fields, byte[] body) {}
+  private record Content(HttpFields fields, byte[] body, int replay) {}
 
   @Provide
   Arbitrary<String> longTexts() {
@@ -191,6 +194,10 @@ class RoundTripTest {
           list.forEach(line -> builder.add(line[0], line[1]));
           return builder.build();
         });
+  }
+
+  private static Arbitrary<Integer> replays() {
+    return Arbitraries.integers().greaterOrEqual(0);
   }
 
   private static Arbitrary<Boolean> booleans() {

@@ -229,7 +229,12 @@ final class ReplyBackfill implements AutoCloseable {
           bytes += HEADER_BYTES + Math.max(0, record.serializedValueSize());
           if (id != null
               && !ReplySearch.isMismatch(record)
-              && !index.putOlder(id, record.partition(), record.offset(), writtenAt)) {
+              && !index.putOlder(
+                  id,
+                  record.partition(),
+                  record.offset(),
+                  writtenAt,
+                  ReplySearch.isReplayed(record))) {
             return false;
           }
           filled++;

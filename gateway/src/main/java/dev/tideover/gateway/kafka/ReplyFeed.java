@@ -269,7 +269,7 @@ public final class ReplyFeed implements AutoCloseable {
           record.offset(),
           e.getMessage());
       if (id != null) {
-        remember(id, record);
+        remember(id, record, false);
         listener.onUnreadable(id);
       }
     } catch (RuntimeException e) {
@@ -285,7 +285,7 @@ public final class ReplyFeed implements AutoCloseable {
   private void deliver(ReplyEnvelope reply, ConsumerRecord<byte[], byte[]> record) {
     // A refusal says nothing of the request that has the id.
     if (reply.outcome() != ReplyOutcome.MISMATCH && !listener.contradicts(reply)) {
-      remember(reply.id(), record);
+      remember(reply.id(), record, reply.replay() > 0);
     }
     if (reply.outcome() != ReplyOutcome.DUPLICATE) {
       listener.onReply(reply, false);
@@ -295,8 +295,8 @@ public final class ReplyFeed implements AutoCloseable {
   }
 
   /** Before the listener is told: a client that is answered may ask for its reply at once. */
-  private void remember(RequestId id, ConsumerRecord<byte[], byte[]> record) {
-    index.put(id, record.partition(), record.offset(), writtenAt(record));
+  private void remember(RequestId id, ConsumerRecord<byte[], byte[]> record, boolean replayed) {
+    index.put(id, record.partition(), record.offset(), writtenAt(record), replayed);
   }
 
   /** A record's time, but not later than now, whatever the clock of its writer says. */

@@ -213,11 +213,21 @@ final class ReplyFinder {
 
   private CompletableFuture<Lookup> filled(Question question) {
     ReplyIndex.View view = index.view(question.id(), question.partition());
-    if (view.place() != null || question.since() > view.completeSince()) {
+    Place known = view.place();
+    if (question.since() > view.completeSince() || known != null && isFilled()) {
       return decided(question, view);
     }
+    // The filling takes its time. What is known already may be a second reply: the first stands.
     long end = Math.min(view.completeFrom(), feed.position(question.partition()));
-    return search(question, end, null);
+    return search(question, end, known)
+        .thenCompose(
+            found -> known != null && !isThere(found) ? read(question, known) : completed(found));
+  }
+
+  private static boolean isThere(Lookup found) {
+    return found instanceof Lookup.Found
+        || found instanceof Lookup.Unreadable
+        || found instanceof Lookup.NotNow;
   }
 
   private CompletableFuture<Lookup> decided(Question question, ReplyIndex.View view) {

@@ -111,18 +111,18 @@ final class ReplyIndex {
   /**
    * Remembers the place of a reply that has just come. The first one of an id, by its offset,
    * stands: a handler that ran twice may have replied twice, and who asks twice is to get the same
-   * answer.
+   * answer. Unless an operator had the request replayed: then the last reply to that stands.
    *
    * @param timestamp of the record, in epoch milliseconds
    */
-  void put(RequestId id, int partition, long offset, long timestamp) {
+  void put(RequestId id, int partition, long offset, long timestamp, boolean replayed) {
     long key = key(id);
     synchronized (this) {
-      if (isKnown(key, partition, offset)) {
+      if (isKnown(key, partition, offset, replayed)) {
         return;
       }
       if (!generations[0].isFull()) {
-        generations[0].put(key, partition, offset, timestamp);
+        generations[0].put(key, Generation.place(partition, offset, replayed), timestamp);
         return;
       }
     }
@@ -134,8 +134,8 @@ final class ReplyIndex {
       System.arraycopy(generations, 0, generations, 1, count);
       generations[0] = next;
       count++;
-      if (!isKnown(key, partition, offset)) {
-        next.put(key, partition, offset, timestamp);
+      if (!isKnown(key, partition, offset, replayed)) {
+        next.put(key, Generation.place(partition, offset, replayed), timestamp);
       }
     }
   }
@@ -145,19 +145,19 @@ final class ReplyIndex {
    *
    * @return false if it has no room for anything older
    */
-  boolean putOlder(RequestId id, int partition, long offset, long timestamp) {
+  boolean putOlder(RequestId id, int partition, long offset, long timestamp, boolean replayed) {
     long key = key(id);
     synchronized (this) {
       if (forgetful) {
         return false;
       }
-      if (isKnown(key, partition, offset)) {
+      if (isKnown(key, partition, offset, replayed)) {
         return true;
       }
       // Behind the newest one only the filler's can have room: put() begins another when one is
       // full.
       if (count > 1 && !generations[count - 1].isFull()) {
-        generations[count - 1].put(key, partition, offset, timestamp);
+        generations[count - 1].put(key, Generation.place(partition, offset, replayed), timestamp);
         return true;
       }
       if (count == GENERATIONS) {
@@ -170,7 +170,7 @@ final class ReplyIndex {
         return false;
       }
       generations[count++] = next;
-      next.put(key, partition, offset, timestamp);
+      next.put(key, Generation.place(partition, offset, replayed), timestamp);
       return true;
     }
   }
@@ -198,24 +198,37 @@ final class ReplyIndex {
   synchronized void correct(RequestId id, Place wrong, Place right) {
     long key = key(id);
     for (int i = 0; i < count; i++) {
-      if (generations[i].get(key) == Generation.place(wrong.partition(), wrong.offset())) {
-        generations[i].set(key, Generation.place(right.partition(), right.offset()));
+      long known = generations[i].get(key);
+      if (known != Generation.NONE
+          && Generation.partition(known) == wrong.partition()
+          && Generation.offset(known) == wrong.offset()) {
+        generations[i].set(key, Generation.place(right.partition(), right.offset(), false));
       }
     }
   }
 
-  /** Called under the lock. Keeps the lower one of two offsets. */
-  private boolean isKnown(long key, int partition, long offset) {
+  /** Called under the lock. Of two places it keeps the one that stands. */
+  private boolean isKnown(long key, int partition, long offset, boolean replayed) {
     for (int i = 0; i < count; i++) {
       long known = generations[i].get(key);
       if (known != Generation.NONE) {
-        if (Generation.partition(known) == partition && offset < Generation.offset(known)) {
-          generations[i].set(key, Generation.place(partition, offset));
+        if (stands(partition, offset, replayed, known)) {
+          generations[i].set(key, Generation.place(partition, offset, replayed));
         }
         return true;
       }
     }
     return false;
+  }
+
+  private static boolean stands(int partition, long offset, boolean replayed, long known) {
+    if (replayed != Generation.isReplayed(known)) {
+      return replayed;
+    }
+    boolean samePartition = partition == Generation.partition(known);
+    return replayed
+        ? !samePartition || offset > Generation.offset(known)
+        : samePartition && offset < Generation.offset(known);
   }
 
   /** Takes a while where the index is large, so it is not done under the lock. */
@@ -254,8 +267,9 @@ final class ReplyIndex {
   private static final class Generation {
 
     static final long NONE = 0;
-    private static final int OFFSET_BITS = 48;
+    private static final int OFFSET_BITS = 47;
     private static final long OFFSET_MASK = (1L << OFFSET_BITS) - 1;
+    private static final long REPLAYED = 1L << OFFSET_BITS;
 
     private final int capacity;
     private final long[] keys;
@@ -279,12 +293,17 @@ final class ReplyIndex {
       this.ends = new long[partitions];
     }
 
-    static long place(int partition, long offset) {
-      return ~((long) partition << OFFSET_BITS | offset & OFFSET_MASK);
+    static long place(int partition, long offset, boolean replayed) {
+      long high = (long) partition << OFFSET_BITS + 1 | (replayed ? REPLAYED : 0);
+      return ~(high | offset & OFFSET_MASK);
     }
 
     static int partition(long place) {
-      return (int) (~place >>> OFFSET_BITS);
+      return (int) (~place >>> OFFSET_BITS + 1);
+    }
+
+    static boolean isReplayed(long place) {
+      return (~place & REPLAYED) != 0;
     }
 
     static long offset(long place) {
@@ -303,11 +322,12 @@ final class ReplyIndex {
     }
 
     /** For a key that is not in here. */
-    void put(long key, int partition, long offset, long timestamp) {
+    void put(long key, long place, long timestamp) {
       int slot = slot(key);
       keys[slot] = key;
-      places[slot] = place(partition, offset);
-      ends[partition] = Math.max(ends[partition], offset + 1);
+      places[slot] = place;
+      int partition = partition(place);
+      ends[partition] = Math.max(ends[partition], offset(place) + 1);
       newest = Math.max(newest, timestamp);
       size++;
     }

@@ -247,6 +247,11 @@ final class ReplySearch implements AutoCloseable {
     return hasOutcome(record, MISMATCH);
   }
 
+  /** Whether it answers a request that an operator had replayed. */
+  static boolean isReplayed(ConsumerRecord<byte[], byte[]> record) {
+    return record.headers().lastHeader(WireHeaders.REPLAY) != null;
+  }
+
   private static boolean hasOutcome(ConsumerRecord<byte[], byte[]> record, byte[] outcome) {
     Header header = record.headers().lastHeader(WireHeaders.OUTCOME);
     return header != null && Arrays.equals(header.value(), outcome);

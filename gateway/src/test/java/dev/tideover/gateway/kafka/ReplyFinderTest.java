@@ -90,7 +90,7 @@ class ReplyFinderTest {
   @Test
   void nothingIsRecalledBeforeTheRepliesAreFollowed() {
     RequestId known = RequestId.random();
-    index.put(known, 0, 7, 0);
+    index.put(known, 0, 7, 0, false);
 
     assertThat(recall(known)).isInstanceOf(Lookup.NotNow.class);
     assertThat(recall(RequestId.random())).isInstanceOf(Lookup.Absent.class);

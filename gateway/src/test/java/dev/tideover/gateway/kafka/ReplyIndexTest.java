@@ -31,7 +31,7 @@ class ReplyIndexTest {
       RequestId id = id(put.id());
       ReplyIndex.Place known = index.get(id);
       ReplyIndex.Place place = new ReplyIndex.Place(put.partition(), put.offset());
-      index.put(id, put.partition(), put.offset(), 0);
+      index.put(id, put.partition(), put.offset(), 0, false);
       if (known == null) {
         // New, or forgotten and so new again.
         model.remove(id);
@@ -54,6 +54,23 @@ class ReplyIndexTest {
     assertThat(index.get(new RequestId(-7, -7))).isNull();
   }
 
+  @Test
+  void theLastReplyToAReplayedRequestStandsWhateverComesWhen() {
+    ReplyIndex index = new ReplyIndex(100, PARTITIONS);
+    index.put(id(1), 1, 20, 0, false);
+    index.put(id(1), 1, 30, 0, true);
+    assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 30));
+    index.put(id(1), 1, 40, 0, true);
+    assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 40));
+    // Backwards, as after a start.
+    index.putOlder(id(1), 1, 10, 0, false);
+    index.putOlder(id(1), 1, 35, 0, true);
+    assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 40));
+
+    index.correct(id(1), new ReplyIndex.Place(1, 40), new ReplyIndex.Place(1, 20));
+    assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 20));
+  }
+
   /**
    * A log is written by one and filled backwards by another, in any interleaving, and what the
    * index says of itself must hold all the time: what it claims to have it has.
@@ -72,10 +89,10 @@ class ReplyIndexTest {
     for (boolean live : turns) {
       for (int i = 0; i < 5; i++) {
         if (live) {
-          index.put(id(end), 0, end, end);
+          index.put(id(end), 0, end, end, false);
           end++;
         } else if (room && filled > 0) {
-          room = index.putOlder(id(filled - 1), 0, filled - 1, filled - 1);
+          room = index.putOlder(id(filled - 1), 0, filled - 1, filled - 1, false);
           if (room) {
             filled--;
             index.reachesBackTo(0, filled, filled);
@@ -99,16 +116,16 @@ class ReplyIndexTest {
   @Test
   void theReplyThatWasWrittenFirstStands() {
     ReplyIndex index = new ReplyIndex(14, PARTITIONS);
-    index.put(id(1), 1, 20, 0);
-    index.put(id(1), 1, 30, 0);
-    index.put(id(2), 0, 0, 0);
-    index.put(id(3), 0, 1, 0);
-    index.put(id(1), 1, 40, 0);
+    index.put(id(1), 1, 20, 0, false);
+    index.put(id(1), 1, 30, 0, false);
+    index.put(id(2), 0, 0, 0, false);
+    index.put(id(3), 0, 1, 0, false);
+    index.put(id(1), 1, 40, 0, false);
 
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 20));
 
     // Found behind the start, as with a handler that ran twice.
-    assertThat(index.putOlder(id(1), 1, 10, 0)).isTrue();
+    assertThat(index.putOlder(id(1), 1, 10, 0, false)).isTrue();
 
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 10));
   }
@@ -118,7 +135,7 @@ class ReplyIndexTest {
     ReplyIndex index = new ReplyIndex(700, PARTITIONS);
     index.reachesBackTo(0, 0, 0);
     for (int i = 0; i < 10_000; i++) {
-      index.put(id(i), 0, i, 1_000 + i);
+      index.put(id(i), 0, i, 1_000 + i, false);
     }
 
     assertThat(index.get(id(0))).isNull();
@@ -129,15 +146,15 @@ class ReplyIndexTest {
     ReplyIndex.View view = index.view(id(0), 0);
     assertThat(view.completeFrom()).isBetween(9_200L, 9_300L);
     assertThat(view.completeSince()).isEqualTo(1_000 + view.completeFrom() - 1);
-    assertThat(index.putOlder(id(20_000), 0, 0, 0)).isFalse();
+    assertThat(index.putOlder(id(20_000), 0, 0, 0, false)).isFalse();
   }
 
   @Test
   void holdsTheLargestPlaces() {
     ReplyIndex index = new ReplyIndex(14, 1_000);
-    long largest = (1L << 48) - 1;
-    index.put(id(1), 999, largest, 0);
-    index.put(id(2), 0, 0, 0);
+    long largest = (1L << 47) - 1;
+    index.put(id(1), 999, largest, 0, false);
+    index.put(id(2), 0, 0, 0, false);
 
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(999, largest));
     assertThat(index.get(id(2))).isEqualTo(new ReplyIndex.Place(0, 0));
@@ -147,7 +164,7 @@ class ReplyIndexTest {
   void idsOfEqualHalvesAreKeptApart() {
     ReplyIndex index = new ReplyIndex(1_000, PARTITIONS);
     for (int i = 0; i < 1_000; i++) {
-      index.put(new RequestId(i, i), 0, i, 0);
+      index.put(new RequestId(i, i), 0, i, 0, false);
     }
     for (int i = 0; i < 1_000; i++) {
       assertThat(index.get(new RequestId(i, i))).isEqualTo(new ReplyIndex.Place(0, i));
@@ -157,7 +174,7 @@ class ReplyIndexTest {
   @Test
   void aPlaceIsCorrectedOnlyWhereItIsTheWrongOne() {
     ReplyIndex index = new ReplyIndex(14, PARTITIONS);
-    index.put(id(1), 1, 10, 0);
+    index.put(id(1), 1, 10, 0, false);
 
     index.correct(id(1), new ReplyIndex.Place(1, 11), new ReplyIndex.Place(1, 99));
     assertThat(index.get(id(1))).isEqualTo(new ReplyIndex.Place(1, 10));
@@ -173,7 +190,7 @@ class ReplyIndexTest {
     long before = allocatedByThisThread();
     ReplyIndex index = new ReplyIndex(capacity, 12);
     for (int i = 0; i < 5 * capacity; i++) {
-      index.put(IDS[i % IDS.length], 3, i, i);
+      index.put(IDS[i % IDS.length], 3, i, i, false);
     }
     double perEntry = (double) (allocatedByThisThread() - before) / capacity;
 
@@ -206,7 +223,7 @@ class ReplyIndexTest {
   Arbitrary<List<Put>> puts() {
     Arbitrary<Integer> ids = Arbitraries.integers().between(0, 60);
     Arbitrary<Integer> partitions = Arbitraries.integers().between(0, 999);
-    Arbitrary<Long> offsets = Arbitraries.longs().between(0, (1L << 48) - 1);
+    Arbitrary<Long> offsets = Arbitraries.longs().between(0, (1L << 47) - 1);
     return net.jqwik.api.Combinators.combine(ids, partitions, offsets)
         .as(Put::new)
         .list()

@@ -28,6 +28,11 @@ final class Delivery {
    */
   record Death(String reason, String error) {}
 
+  /**
+   * Odd, so that no two replays of a request are alike; of 64 bits, so that no two requests are.
+   */
+  private static final long REPLAY_FACTOR = 0x9E3779B97F4A7C15L;
+
   final ConsumerRecord<byte[], byte[]> record;
 
   /** Null if the record can't be read; then nothing but {@code BURY} is possible. */
@@ -74,9 +79,10 @@ final class Delivery {
     this.identity = envelope == null || !envelope.idempotent() ? null : identity(envelope);
   }
 
+  /** Each replay by an operator is a request of its own: it is to be handled in spite of its id. */
   private static Identity identity(RequestEnvelope request) {
     return new Identity(
-        request.id().high(),
+        request.id().high() ^ request.replay() * REPLAY_FACTOR,
         request.id().low(),
         request.fingerprint().high(),
         Identity.place(request.replyTo().topic(), request.replyTo().partition()));

@@ -515,6 +515,7 @@ final class Handling {
         settings.by(),
         work.attempts() + 1,
         ReplyEnvelope.NONE,
+        delivery.envelope().replay(),
         reply.status(),
         reply.fields(),
         reply.body());
@@ -522,10 +523,11 @@ final class Handling {
 
   private ReplyEnvelope ended(Work<Delivery> work, Delivery delivery, ReplyOutcome outcome) {
     return ReplyEnvelope.without(
-        delivery.envelope().id(),
-        delivery.envelope().fingerprint(),
-        outcome,
-        settings.by(),
-        work.attempts());
+            delivery.envelope().id(),
+            delivery.envelope().fingerprint(),
+            outcome,
+            settings.by(),
+            work.attempts())
+        .withReplay(delivery.envelope().replay());
   }
 }

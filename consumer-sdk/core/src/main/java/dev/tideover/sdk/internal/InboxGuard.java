@@ -7,6 +7,7 @@ import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.RequestHandler;
 import dev.tideover.sdk.internal.core.Fault;
+import dev.tideover.wire.WireHeaders;
 import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
@@ -99,7 +100,7 @@ final class InboxGuard {
       return Outcome.deadLetter(
           "it has failed for good before, as the inbox knows; to have it handled anew, append its"
               + " record with the header "
-              + IncomingRequest.REPLAY
+              + WireHeaders.REPLAY
               + " and a higher number than before, from 1");
     }
     if (standing instanceof Standing.Open) {

@@ -3,37 +3,21 @@ package dev.tideover.sdk.internal;
 import dev.tideover.sdk.Request;
 import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.RequestEnvelope;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.header.Header;
 
 /**
  * The handler's view of a request. Immutable.
  *
  * @param attempt which start of the handler it is for
- * @param replay see {@link Request#replay}
  */
 record IncomingRequest(
-    RequestEnvelope envelope, String topic, int partition, long offset, int attempt, int replay)
+    RequestEnvelope envelope, String topic, int partition, long offset, int attempt)
     implements Request {
 
-  /** Put beside the others by who appends a dead letter's record to the request topic again. */
-  static final String REPLAY = "tideover-replay";
-
   IncomingRequest(RequestEnvelope envelope, ConsumerRecord<byte[], byte[]> record, int attempt) {
-    this(envelope, record.topic(), record.partition(), record.offset(), attempt, replayOf(record));
-  }
-
-  /** What can't be read counts as 0: the request is then what it was, and isn't begun anew. */
-  private static int replayOf(ConsumerRecord<byte[], byte[]> record) {
-    Header header = record.headers().lastHeader(REPLAY);
-    if (header == null || header.value() == null || header.value().length > 9) {
-      return 0;
-    }
-    String text = new String(header.value(), StandardCharsets.ISO_8859_1);
-    return text.matches("[0-9]+") ? Integer.parseInt(text) : 0;
+    this(envelope, record.topic(), record.partition(), record.offset(), attempt);
   }
 
   @Override
@@ -87,6 +71,11 @@ record IncomingRequest(
   @Override
   public String fingerprint() {
     return envelope.fingerprint().toString();
+  }
+
+  @Override
+  public int replay() {
+    return envelope.replay();
   }
 
   /** Without anything that may be a secret. */

@@ -51,7 +51,6 @@ public final class ManualConsumer implements AutoCloseable {
   public record DeadRequest(String requestId, String reason, String error, int attempts) {}
 
   private static final String DEAD_HEADERS = "tideover-dead-";
-  private static final String REPLAY = "tideover-replay";
 
   private final ManualEngine engine;
   private final SettableClock clock;
@@ -177,9 +176,8 @@ public final class ManualConsumer implements AutoCloseable {
 
   /**
    * What an operator does to a dead letter that may be handled after all: its record is appended to
-   * the partition again, with the same request id. Without its mark of an idempotency key, since it
-   * would be taken for a resend, and answered with its failure; and with a {@code tideover-replay}
-   * that is one higher, by which an inbox knows that it is to begin again.
+   * the partition again, with the same request id, and with a {@code tideover-replay} that is one
+   * higher, by which it is known that it is to begin again.
    *
    * @param index in {@link #deadLetters}
    */
@@ -188,15 +186,13 @@ public final class ManualConsumer implements AutoCloseable {
     ProducerRecord<byte[], byte[]> again =
         new ProducerRecord<>(engine.partition().topic(), dead.key(), dead.value());
     for (Header header : dead.headers()) {
-      if (!header.key().startsWith(DEAD_HEADERS)
-          && !header.key().equals(WireHeaders.IDEMPOTENT)
-          && !header.key().equals(REPLAY)) {
+      if (!header.key().startsWith(DEAD_HEADERS) && !header.key().equals(WireHeaders.REPLAY)) {
         again.headers().add(header);
       }
     }
-    String before = text(dead, REPLAY);
+    String before = text(dead, WireHeaders.REPLAY);
     int replay = before.isEmpty() ? 1 : Integer.parseInt(before) + 1;
-    again.headers().add(REPLAY, Integer.toString(replay).getBytes(UTF_8));
+    again.headers().add(WireHeaders.REPLAY, Integer.toString(replay).getBytes(UTF_8));
     engine.append(again);
   }
 

@@ -388,9 +388,13 @@ class ManualConsumerTest {
       consumer.tick();
 
       assertThat(handled).hasSize(2);
+      consumer.deliver(order);
+      consumer.redeliverDead(0); // the same replay once more
+      consumer.tick();
+      assertThat(handled).hasSize(2);
       assertThat(consumer.replies())
-          .extracting(reply -> reply.outcome().text())
-          .containsExactly("dead", "duplicate", "completed");
+          .extracting(reply -> reply.outcome().text() + " " + reply.replay())
+          .containsExactly("dead 0", "duplicate 0", "completed 1", "duplicate 0", "duplicate 0");
     }
   }
 

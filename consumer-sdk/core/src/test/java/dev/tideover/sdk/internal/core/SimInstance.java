@@ -355,7 +355,8 @@ final class SimInstance {
 
   private void giveUp(int mask) {
     int unclean = mask & ~cleanOf(mask);
-    sim.once.lost(unclean);
+    // Without the ledger the note alone tells what has ended, and it has no room for all.
+    sim.once.lost(unclean | mask & shell.withoutLedger);
     shell.withoutLedger &= ~mask;
     endsAlone(unclean);
     workers.overtaken(unclean);
