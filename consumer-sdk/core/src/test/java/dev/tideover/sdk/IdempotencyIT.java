@@ -23,6 +23,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -93,6 +94,7 @@ class IdempotencyIT {
     }
   }
 
+  @Tag("long")
   @Test
   void aRequestWithoutAnIdempotencyKeyIsHandledAsOftenAsItComes(TestKafka kafka) {
     TestService service = new TestService(kafka, 1);
@@ -155,6 +157,7 @@ class IdempotencyIT {
     }
   }
 
+  @Tag("long")
   @Test
   void aResendOfADeadOrParkedRequestIsADuplicateOfItsFailure(TestKafka kafka) {
     TestService service = new TestService(kafka, 1);
@@ -228,6 +231,7 @@ class IdempotencyIT {
     }
   }
 
+  @Tag("long")
   @Test
   void aResendIsRecognisedByWhoeverHasThePartitionAfterARebalance(TestKafka kafka) {
     TestService service = new TestService(kafka, 4);
@@ -245,6 +249,7 @@ class IdempotencyIT {
     }
   }
 
+  @Tag("long")
   @Test
   void aResendIsRecognisedAfterACrashBehindTheCommit(TestKafka kafka, @TempDir Path directory)
       throws Exception {
@@ -279,6 +284,7 @@ class IdempotencyIT {
     }
   }
 
+  @Tag("long")
   @Test
   void onceItsWindowIsOverARequestIsHandledAgainAndTheLedgerForgetsIt(TestKafka kafka) {
     TestService service = new TestService(kafka, 1);

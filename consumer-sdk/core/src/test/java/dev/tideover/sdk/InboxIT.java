@@ -110,6 +110,7 @@ class InboxIT {
     assertThat(service.committed(0)).isEqualTo(1);
   }
 
+  @Tag("long")
   @Test
   void anInstanceThatStoodStillInItsTransactionHasNoEffectAnyMore(
       TestKafka kafka, @TempDir Path directory) throws Exception {
@@ -159,6 +160,7 @@ class InboxIT {
   }
 
   /** As a pool without a free connection does, for longer than the handler has. */
+  @Tag("long")
   @Test
   void aStartThatWaitsForTooLongIsNoFaultOfTheRequests(TestKafka kafka) {
     TestService service = new TestService(kafka, 1);
@@ -307,6 +309,7 @@ class InboxIT {
     assertThat(postgres.row("state, starts")).isEqualTo("1,1");
   }
 
+  @Tag("long")
   @Test
   void whileTheDatabaseIsAwayTheConsumerHoldsAndThenGoesOn(TestKafka kafka, @TempDir Path directory)
       throws Exception {

@@ -18,9 +18,11 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a service says to a resend leads to its first reply, or to word that this is gone. */
+@Tag("long")
 @KafkaTest
 class ReplyResendsIT {
 

@@ -3,9 +3,7 @@ package dev.tideover.sdk.internal.core;
 import dev.tideover.sdk.internal.core.Violation.Promise;
 import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
@@ -29,15 +27,8 @@ final class SimBroker {
   /** One partition of the topic, and of the ledger. */
   private static final class Partition {
     final List<SimRequest> log = new ArrayList<>();
-    final Map<String, LedgerEntry> ledger = new LinkedHashMap<>();
-
-    /** In the order of the log; the latest of each key, as compaction leaves it. */
-    final Map<String, FinishedBatch> batches = new LinkedHashMap<>();
-
+    final SimLedger ledger;
     long end;
-
-    /** Keys that were parked by who didn't own the partition any more. */
-    final Set<String> parkedByStrangers = new HashSet<>();
 
     /** How many requests from the beginning are terminal without a gap. */
     int terminal;
@@ -51,6 +42,10 @@ final class SimBroker {
     @Nullable SimInstance committedBy;
     @Nullable SimInstance owner;
     @Nullable SimInstance target;
+
+    Partition(Simulation sim) {
+      this.ledger = new SimLedger(sim);
+    }
   }
 
   private final Simulation sim;
@@ -64,7 +59,7 @@ final class SimBroker {
     this.sim = sim;
     partitions = new Partition[count];
     for (int p = 0; p < count; p++) {
-      partitions[p] = new Partition();
+      partitions[p] = new Partition(sim);
     }
   }
 
@@ -137,7 +132,6 @@ final class SimBroker {
       partition.note = null;
       partition.committedBy = null;
       partition.ledger.clear();
-      partition.batches.clear();
       for (SimRequest request : partition.log) {
         request.crashes = 0; // nobody knows of them any more
         request.cancelled = false;
@@ -190,53 +184,8 @@ final class SimBroker {
 
   // ---- The ledger.
 
-  void write(boolean byOwner, int p, String key, @Nullable LedgerEntry entry) {
-    if (entry instanceof LedgerEntry.Parked park && !byOwner) {
-      partitions[p].parkedByStrangers.add(park.orderingKey());
-    }
-    if (entry == null) {
-      partitions[p].ledger.remove(key);
-    } else {
-      partitions[p].ledger.put(key, entry);
-    }
-  }
-
-  void remember(int p, FinishedBatch batch) {
-    Map<String, FinishedBatch> batches = partitions[p].batches;
-    String key = FinishedBatches.key(batch.writer(), batch.number());
-    FinishedBatch before = batches.remove(key);
-    if (before != null && before != batch) {
-      throw new Violation(Promise.BATCH_KEPT, before + " of " + p + " is overwritten");
-    }
-    batches.put(key, batch);
-    sim.coverage.count("batch");
-  }
-
-  void forgetBatch(int p, String key) {
-    if (partitions[p].batches.remove(key) != null) {
-      sim.coverage.count("batch taken out");
-    }
-  }
-
-  /** Whether the ledger knows that a request with its id has finished. */
-  boolean isRemembered(SimRequest request) {
-    for (FinishedBatch batch : partitions[request.partition].batches.values()) {
-      long[] words = batch.words();
-      for (int at = 0; at < words.length; at += FinishedBatch.WORDS) {
-        if (words[at] == request.original.number) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  @Nullable LedgerEntry ledger(int p, String key) {
-    return partitions[p].ledger.get(key);
-  }
-
-  boolean isParkedByStranger(int p, String key) {
-    return partitions[p].parkedByStrangers.contains(key);
+  SimLedger ledger(int p) {
+    return partitions[p].ledger;
   }
 
   @Nullable SimRequest find(int p, long offset) {
@@ -247,13 +196,6 @@ final class SimBroker {
 
   Adoption adoption(SimInstance by, int p) {
     Partition partition = partitions[p];
-    List<LedgerEntry> entries = new ArrayList<>(partition.ledger.size());
-    for (LedgerEntry entry : partition.ledger.values()) {
-      // As LedgerReader does.
-      if (!(entry instanceof LedgerEntry.Attempts a) || a.offset() >= partition.committed) {
-        entries.add(entry);
-      }
-    }
     CommitNote note = CommitNoteCodec.decode(partition.metadata, partition.committed);
     if (note == null != (partition.metadata == null)) {
       throw new IllegalStateException("a note that can't be read: " + partition.note);
@@ -265,12 +207,7 @@ final class SimBroker {
     FinishedIds finished = new FinishedIds(sim.config.window());
     FinishedBatches batches = new FinishedBatches(sim.config.window());
     if (sim.config.ledger()) {
-      // As LedgerPart does.
-      long now = by.epochMillis();
-      for (FinishedBatch batch : partition.batches.values()) {
-        batches.add(batch.writer(), batch.number(), Math.min(batch.finishedAt(), now));
-        finished.addAll(batch, now);
-      }
+      partition.ledger.read(finished, batches, by.epochMillis());
     }
     return new Adoption(
         topicId,
@@ -278,7 +215,7 @@ final class SimBroker {
         note,
         0,
         partition.end,
-        sim.config.ledger() ? entries : List.of(),
+        sim.config.ledger() ? partition.ledger.read(partition.committed) : List.of(),
         alive,
         finished,
         batches);

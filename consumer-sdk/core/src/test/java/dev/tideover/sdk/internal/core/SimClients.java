@@ -104,9 +104,9 @@ final class SimClients {
     LedgerEntry.Cancelled wish =
         new LedgerEntry.Cancelled(request.offset, mistaken ? "r0" : request.id(), false);
     sim.say("there is " + wish + " for " + request);
-    sim.broker.write(true, request.partition, wish.key(), wish);
+    sim.broker.ledger(request.partition).write(true, wish.key(), wish);
     if (choice / 64 % 16 != 1) {
-      sim.live.forEach(instance -> instance.notice(request, wish));
+      sim.live.forEach(instance -> instance.mailbox.notice(request, wish));
     }
     return true;
   }

@@ -1,11 +1,9 @@
 package dev.tideover.sdk.internal.core;
 
 import dev.tideover.sdk.internal.core.Violation.Promise;
-import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.List;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One run of one instance: a real {@link Core} and a model of the shell around it, which does what
@@ -18,17 +16,6 @@ final class SimInstance {
   private static final long LEDGER_BUDGET = 3 * SECOND;
   private static final long DRAIN_BUDGET = 30 * SECOND;
 
-  /** What a worker reports. */
-  enum Event {
-    ENDED,
-    RECORDED,
-    GIVEN_BACK,
-    AGAIN,
-    FAILED,
-    REMEMBERED,
-    NOT_REMEMBERED
-  }
-
   private enum Mode {
     RUNNING,
     /** In the callback for partitions that are to be given up. */
@@ -36,27 +23,12 @@ final class SimInstance {
     GONE
   }
 
-  private record Notice(SimRequest request, LedgerEntry.Cancelled wish) {}
-
-  /** With a batch: its partition is in the place of the pause. */
-  private record Message(
-      Event event,
-      @Nullable Work<SimDelivery> work,
-      @Nullable Fault fault,
-      long pause,
-      @Nullable FinishedBatch batch,
-      boolean refused) {
-
-    Message(Event event, Work<SimDelivery> work, @Nullable Fault fault, long pause) {
-      this(event, work, fault, pause, null, false);
-    }
-  }
-
   final int slot;
   final String incarnation;
   final Core<SimDelivery> core;
   final SimWorkers workers;
   final SimKnowledge knowledge;
+  final SimMailbox mailbox;
   private final SimShell shell;
 
   /** As a member of the group; negative for none. */
@@ -68,8 +40,6 @@ final class SimInstance {
   int toRevoke;
 
   private final Simulation sim;
-  private final ArrayDeque<Message> mailbox = new ArrayDeque<>();
-  private final ArrayDeque<Notice> notices = new ArrayDeque<>();
 
   private Mode mode = Mode.RUNNING;
   private boolean draining;
@@ -94,6 +64,7 @@ final class SimInstance {
     this.incarnation = "i" + slot + "." + run;
     this.workers = new SimWorkers(sim, this);
     this.knowledge = new SimKnowledge(sim, this);
+    this.mailbox = new SimMailbox(sim, this);
     this.shell = new SimShell(sim, this);
     SimConfig config = sim.config;
     Policy policy =
@@ -135,87 +106,11 @@ final class SimInstance {
 
   /** Whether it has nothing to do but to wait. */
   boolean isIdle() {
-    return mailbox.isEmpty() && notices.isEmpty() && shell.isIdle() && workers.isIdle();
-  }
-
-  /** A gateway tells all instances; when this one hears it, the schedule says. */
-  void notice(SimRequest request, LedgerEntry.Cancelled wish) {
-    notices.add(new Notice(request, wish));
+    return mailbox.isIdle() && shell.isIdle() && workers.isIdle();
   }
 
   private void hear(int choice) {
-    while (!notices.isEmpty() && (sim.healing() || (choice & 3) != 3)) {
-      Notice notice = notices.remove();
-      int p = notice.request.partition;
-      if (sim.trace()) {
-        sim.say(this + " hears of " + notice.wish + " for " + notice.request);
-      }
-      if ((subscribed >> p & 1) != 0) {
-        knowledge.heard(notice.request, notice.wish);
-      }
-      core.cancel(SimBroker.partition(p), notice.wish.offset(), notice.wish.id());
-    }
-  }
-
-  // ---- What workers report.
-
-  void post(Event event, Work<SimDelivery> work) {
-    mailbox.add(new Message(event, work, null, 0));
-  }
-
-  void ended(Work<SimDelivery> work, long replyOffset) {
-    mailbox.add(new Message(Event.ENDED, work, null, replyOffset));
-  }
-
-  void remembered(int partition, FinishedBatch batch, boolean done, boolean refused) {
-    Event event = done ? Event.REMEMBERED : Event.NOT_REMEMBERED;
-    mailbox.add(new Message(event, null, null, partition, batch, refused));
-  }
-
-  void again(Work<SimDelivery> work, long pause) {
-    mailbox.add(new Message(Event.AGAIN, work, null, pause));
-  }
-
-  void failed(Work<SimDelivery> work, Fault fault, long pause) {
-    mailbox.add(new Message(Event.FAILED, work, fault, pause));
-  }
-
-  private void tell(Message message) {
-    long now = sim.now;
-    if (message.batch != null) {
-      TopicPartition partition = SimBroker.partition((int) message.pause);
-      if (sim.trace()) {
-        sim.say(this + " hears " + message.event + " " + message.batch);
-      }
-      if (message.event == Event.REMEMBERED) {
-        core.remembered(partition, message.batch);
-      } else {
-        core.notRemembered(partition, message.batch, message.refused, "it is so", now);
-      }
-      return;
-    }
-    Work<SimDelivery> work = message.work;
-    if (sim.trace()) {
-      sim.say(this + " hears " + message.event + " " + message.work + " " + message.work.step());
-    }
-    switch (message.event) {
-      case ENDED -> {
-        SimRequest request = work.payload().request;
-        request.aloneIsBack |= request.alone == this && request.aloneWork == work;
-        core.ended(work, message.pause, now);
-      }
-      case GIVEN_BACK -> core.givenBack(work, now);
-      case AGAIN -> core.again(work, message.pause, now);
-      case RECORDED -> {
-        knowledge.recorded(work);
-        core.recorded(work, now);
-      }
-      case FAILED -> {
-        SimRequest request = work.payload().request;
-        request.aloneIsBack |= request.alone == this && request.aloneWork == work;
-        core.failed(work, message.fault, message.pause, "as its kind is", now);
-      }
-    }
+    mailbox.hearNotices(() -> sim.healing() || (choice & 3) != 3, subscribed);
   }
 
   // ---- The owner thread.
@@ -248,9 +143,7 @@ final class SimInstance {
     long now = sim.now;
     core.start(now);
     hear(choice >> 2);
-    while (!mailbox.isEmpty()) {
-      tell(mailbox.remove());
-    }
+    mailbox.hear(Integer.MAX_VALUE, () -> {});
     core.start(now);
     core.flow();
     core.commit(now);
@@ -322,10 +215,7 @@ final class SimInstance {
       hear(choice >> 2);
       core.start(sim.now);
       int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
-      for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
-        tell(mailbox.remove());
-        core.start(sim.now);
-      }
+      mailbox.hear(messages, () -> core.start(sim.now));
       revokedInGoodOrder = core.drained(partitions);
       if (!revokedInGoodOrder && sim.now - revokeDeadline < 0) {
         return;
@@ -348,9 +238,7 @@ final class SimInstance {
   private void listen(int choice) {
     hear(choice >> 2);
     int messages = sim.healing() ? Integer.MAX_VALUE : 1 + choice % 3;
-    for (int i = 0; i < messages && !mailbox.isEmpty(); i++) {
-      tell(mailbox.remove());
-    }
+    mailbox.hear(messages, () -> {});
   }
 
   private void giveUp(int mask) {

@@ -153,7 +153,7 @@ final class SimKnowledge {
   void checkParked(SimRequest request, String reason) {
     if (sim.broker.owner(request.partition) == instance
         && reason.equals("parked")
-        && !sim.broker.isParkedByStranger(request.partition, request.key)) {
+        && !sim.broker.ledger(request.partition).isParkedByStranger(request.key)) {
       String blocker = parked.get(request.partition).get(request.key);
       for (SimRequest earlier : sim.broker.log(request.partition).subList(0, request.index)) {
         if (earlier.completed && earlier.id().equals(blocker)) {

@@ -13,8 +13,9 @@ import org.jspecify.annotations.Nullable;
  * has to hold: one that has finished isn't handled again, and who sends it again is told so.
  *
  * <p>All of this is promised for the window, from the finish on, as far as clocks agree. Behind it
- * some know of a finish still and others don't, so what is answered then is only checked to be
- * true.
+ * some know of a finish still and others don't: one may answer by the first finish what another one
+ * has handled since. Of what comes after that it is only checked that the same owner doesn't handle
+ * it twice, and that the answers are true.
  */
 final class SimOnce {
 
@@ -110,7 +111,7 @@ final class SimOnce {
       sim.coverage.count("handled again after its window");
       return;
     }
-    boolean ledger = isProtected(id);
+    boolean ledger = isProtected(id) && !id.old;
     if (ledger && id.covered) {
       throw new Violation(
           Promise.ONCE, request + " is handled again, and a commit has passed its finish");
@@ -124,7 +125,7 @@ final class SimOnce {
       }
       sim.coverage.count("handled again after a loss");
     }
-    if (request.repeated != null && ledger && !id.old) {
+    if (request.repeated != null && ledger) {
       throw new Violation(
           Promise.ANSWERED, request + " is handled, and its client was told " + request.repeated);
     }
@@ -220,7 +221,7 @@ final class SimOnce {
     if (!isProtected(id)) {
       return;
     }
-    if (sim.broker.isRemembered(request)) {
+    if (sim.broker.ledger(request.partition).remembers(request)) {
       id.covered = true;
     } else if (id.old || !isWithinWindow(id) || by.isWithoutLedger(request.partition)) {
       id.unprotected = true;

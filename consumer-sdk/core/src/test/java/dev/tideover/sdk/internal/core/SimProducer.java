@@ -90,7 +90,11 @@ final class SimProducer {
     }
     if (append.batch != null) {
       boolean refused = lost && (choice & 48) == 48;
-      instance.remembered(append.partition, append.batch, !lost, refused);
+      if (lost) {
+        instance.mailbox.notRemembered(append.partition, append.batch, refused);
+      } else {
+        instance.mailbox.remembered(append.partition, append.batch);
+      }
       return true;
     }
     Work<SimDelivery> work = append.work;
@@ -98,23 +102,23 @@ final class SimProducer {
       return true;
     }
     if (lost) {
-      instance.again(work, 100 * MILLI);
+      instance.mailbox.again(work, 100 * MILLI);
       return true;
     }
     switch (append.what) {
-      case ENTRY -> instance.post(SimInstance.Event.RECORDED, work);
+      case ENTRY -> instance.mailbox.recorded(work);
       case DEAD_LETTER -> {
         if (append.delivery.request.kind == SimRequest.Kind.MALFORMED) {
-          instance.ended(work, Core.NO_REPLY);
+          instance.mailbox.ended(work, Core.NO_REPLY);
         } else {
           append.delivery.answer = Answer.DEAD;
           work.step(Work.Step.REPLY);
-          instance.again(work, 0);
+          instance.mailbox.again(work, 0);
         }
       }
       default -> {
         if (sim.fault != SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
-          instance.ended(work, offset);
+          instance.mailbox.ended(work, offset);
         }
       }
     }
@@ -127,7 +131,7 @@ final class SimProducer {
       if (sim.trace()) {
         sim.say("broker: ledger " + append.partition + " " + append.batch);
       }
-      sim.broker.remember(append.partition, append.batch);
+      sim.broker.ledger(append.partition).write(append.batch);
       return FinishedIds.UNKNOWN;
     }
     if (append.delivery == null || append.what == What.ENTRY) {
@@ -204,11 +208,11 @@ final class SimProducer {
       sim.say("broker: ledger " + p + " " + (entry == null ? "no " + key : entry));
     }
     if (key.startsWith("finished/")) {
-      sim.broker.forgetBatch(p, key);
+      sim.broker.ledger(p).takeOutBatch(key);
       return;
     }
     boolean stale = append.work != null && append.work.isStale();
-    sim.broker.write(!stale && sim.broker.owner(p) == instance, p, key, entry);
+    sim.broker.ledger(p).write(!stale && sim.broker.owner(p) == instance, key, entry);
     if (entry == null && key.startsWith("cancel")) {
       sim.coverage.cancellationForgotten();
     }
@@ -237,7 +241,8 @@ final class SimProducer {
    */
   private void lost(Append append) {
     if (append.what == What.NOTE
-        && sim.broker.ledger(append.partition, append.ledgerKey) instanceof LedgerEntry.Attempts old
+        && sim.broker.ledger(append.partition).entry(append.ledgerKey)
+            instanceof LedgerEntry.Attempts old
         && old.start() == LedgerEntry.Start.ALONE) {
       SimRequest request = sim.broker.find(append.partition, old.offset());
       if (request != null) {

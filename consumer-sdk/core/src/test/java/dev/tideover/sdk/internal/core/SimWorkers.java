@@ -109,7 +109,7 @@ final class SimWorkers {
   private void run(Task task, int choice) {
     Work<SimDelivery> work = task.work;
     if (!work.tryStart()) {
-      instance.post(SimInstance.Event.GIVEN_BACK, work);
+      instance.mailbox.givenBack(work);
       giveBack(task);
       return;
     }
@@ -121,7 +121,7 @@ final class SimWorkers {
       }
       case RECORD -> {
         if (sim.happens(SimConfig.Feature.SENDS_FAIL, choice, 3)) {
-          instance.again(work, 2 * MILLI);
+          instance.mailbox.again(work, 2 * MILLI);
         } else {
           LedgerEntry entry = work.entry();
           producer.record(work, entry.key(), work.erases() ? null : entry);
@@ -154,12 +154,12 @@ final class SimWorkers {
 
   private void reply(Task task, int choice) {
     if (sim.happens(SimConfig.Feature.SENDS_FAIL, choice >> 2, 3)) {
-      instance.again(task.work, 2 * MILLI);
+      instance.mailbox.again(task.work, 2 * MILLI);
       return;
     }
     producer.reply(task.work);
     if (sim.fault == SimFault.ENDED_BEFORE_THE_ACKNOWLEDGEMENT) {
-      instance.ended(task.work, FinishedIds.UNKNOWN);
+      instance.mailbox.ended(task.work, FinishedIds.UNKNOWN);
     }
   }
 
@@ -167,7 +167,7 @@ final class SimWorkers {
     SimRequest request = work.payload().request;
     if (request.lookups > 0) {
       request.lookups--;
-      instance.again(work, 2_000 * MILLI);
+      instance.mailbox.again(work, 2_000 * MILLI);
       return false;
     }
     return true;
@@ -187,7 +187,7 @@ final class SimWorkers {
       return false;
     }
     if (delivery.cancelled) {
-      instance.post(SimInstance.Event.GIVEN_BACK, work);
+      instance.mailbox.givenBack(work);
       return false;
     }
     checkStart(work, request);
@@ -299,7 +299,7 @@ final class SimWorkers {
     if (delivery.cancelled) {
       request.times -=
           request.kind == SimRequest.Kind.HANGS || request.kind == SimRequest.Kind.STUBBORN ? 1 : 0;
-      instance.post(SimInstance.Event.GIVEN_BACK, work);
+      instance.mailbox.givenBack(work);
     } else {
       Fault fault = fault(request);
       if (fault == null) {
@@ -310,7 +310,7 @@ final class SimWorkers {
         reply(task, choice);
       } else {
         request.failures += fault == Fault.MESSAGE ? 1 : 0;
-        instance.failed(work, fault, choice % 4 == 0 ? MILLI : -1);
+        instance.mailbox.failed(work, fault, choice % 4 == 0 ? MILLI : -1);
       }
     }
     giveBack(task);
