@@ -50,6 +50,7 @@ final class Clients implements AutoCloseable {
   private final List<URI> gateways;
   private final int perSecond;
   private final long seed;
+  private final boolean inbox;
   private final String run = Long.toHexString(System.nanoTime());
   private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
   private final HttpClient http =
@@ -76,7 +77,8 @@ final class Clients implements AutoCloseable {
 
   private int underWay;
 
-  Clients(List<URI> gateways, int perSecond, long seed) {
+  Clients(List<URI> gateways, int perSecond, long seed, boolean inbox) {
+    this.inbox = inbox;
     this.gateways = List.copyOf(gateways);
     this.perSecond = perSecond;
     this.seed = seed;
@@ -97,7 +99,7 @@ final class Clients implements AutoCloseable {
       latestMillis.accumulateAndGet(
           TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - due), Math::max);
       begun.incrementAndGet();
-      begin(Plan.of(run, seed, number));
+      begin(Plan.of(run, seed, number, inbox));
     }
   }
 
@@ -137,8 +139,9 @@ final class Clients implements AutoCloseable {
     int step = Math.max(1, all.size() / most);
     for (int i = 0; i < all.size() && System.nanoTime() < until; i += step) {
       Client known = all.get(i);
-      Plan.Part part = new Plan.Part(known.part.body(), null, false, 0, i % gateways.size());
-      Client again = new Client(new Plan(known.plan.key(), known.plan.path(), List.of(part)), 0);
+      Plan.Part part =
+          new Plan.Part(known.part.path(), known.part.body(), null, false, 0, i % gateways.size());
+      Client again = new Client(new Plan(known.plan.key(), List.of(part)), 0);
       count("swept");
       synchronized (this) {
         while (open.size() >= SWEPT_AT_ONCE && System.nanoTime() < until) {
@@ -257,7 +260,7 @@ final class Clients implements AutoCloseable {
       tries++;
       count("sent");
       HttpRequest.Builder request =
-          HttpRequest.newBuilder(gateways.get(gateway).resolve(plan.path()))
+          HttpRequest.newBuilder(gateways.get(gateway).resolve(part.path()))
               .timeout(ANSWER_BOUND)
               .header("authorization", "Bearer of-this-test")
               .header("idempotency-key", "\"" + plan.key() + "\"")

@@ -98,7 +98,7 @@ public final class OnceCommand implements Callable<Integer> {
   private OnceReport run(Path directory) throws BenchException, InterruptedException {
     long began = System.nanoTime();
     try (OnceTestbed bed = OnceTestbed.start(root, directory, inbox);
-        Clients clients = new Clients(bed.clients(), rate, seed)) {
+        Clients clients = new Clients(bed.clients(), rate, seed, inbox)) {
       System.out.printf(
           Locale.ROOT,
           "All is up after %.1f s; %d keys a second from now on%n",

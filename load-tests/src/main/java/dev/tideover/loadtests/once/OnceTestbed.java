@@ -49,7 +49,7 @@ final class OnceTestbed implements AutoCloseable {
   private static final Duration START_BOUND = Duration.ofSeconds(75);
   private static final int START_ATTEMPTS = 5;
   private static final Duration STOP_BOUND = Duration.ofSeconds(20);
-  private static final Duration WORK_BOUND = Duration.ofSeconds(10);
+  private static final Duration WORK_BOUND = Duration.ofSeconds(20);
   private static final int LOOK_AGAIN_MILLIS = 2;
   private static final String SERVICE = "once";
   private static final String DATABASE = "postgres";
