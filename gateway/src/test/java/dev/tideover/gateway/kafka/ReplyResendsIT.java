@@ -53,6 +53,11 @@ class ReplyResendsIT {
     }
 
     @Override
+    public boolean mayComeAgain(RequestId id) {
+      return waitsFor.contains(id);
+    }
+
+    @Override
     public boolean awaits(RequestId id) {
       return waitsFor.contains(id);
     }
@@ -79,6 +84,37 @@ class ReplyResendsIT {
       assertThat(body(find(store, now))).isEqualTo("first");
       assertThat(body(recall(store))).isEqualTo("first");
       assertThat(client.told).isEmpty();
+    }
+  }
+
+  /** A handler that ran twice has replied twice; another gateway may have told of the first. */
+  @Test
+  void whoWaitsWhenASecondReplyComesGetsTheFirst(TestKafka kafka) throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    try (ReplyStore store = ReplyTopic.filled(store(topic))) {
+      sendAndHear(topic, "first");
+
+      client.waitsFor.add(id);
+      send(topic, now, id, "second");
+
+      assertThat(client.next()).isEqualTo("replayed completed first");
+      assertThat(body(find(store, now))).isEqualTo("first");
+    }
+  }
+
+  /** The first one is from before the start, and the index is filled only later. */
+  @Test
+  void alsoWhereTheFirstIsNotInTheIndexYet(TestKafka kafka) throws Exception {
+    ReplyTopic topic = new ReplyTopic(kafka);
+    Instant early = now.minus(Duration.ofMinutes(50));
+    send(topic, early, id, "first");
+    topic.write(80_000, early, now);
+    try (ReplyStore store = ReplyTopic.store(topic.config(1_000_000, HOUR), client)) {
+      client.waitsFor.add(id);
+      send(topic, Instant.now(), id, "second");
+
+      assertThat(client.next()).isEqualTo("replayed completed first");
+      assertThat(body(find(store, early))).isEqualTo("first");
     }
   }
 
@@ -226,7 +262,7 @@ class ReplyResendsIT {
     ReplyTopic topic = new ReplyTopic(kafka);
     try (ReplyStore store = ReplyTopic.filled(store(topic))) {
       sendAndHear(topic, "first");
-      long second = sendAndHear(topic, "second");
+      long second = send(topic, now, id, "second");
       client.waitsFor.add(id);
       topic.duplicate(now, id, second);
 

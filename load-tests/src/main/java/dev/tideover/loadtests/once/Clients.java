@@ -324,6 +324,10 @@ final class Clients implements AutoCloseable {
           && is(response, "tideover-outcome", "not-accepted")) {
         count("never stored");
         resend();
+      } else if (status == 422 && response.body().contains("\"retryable\":true")) {
+        // Another body under the key is on its way: it isn't known yet which of them was first.
+        count("422, not decided");
+        resend();
       } else if (status == 422) {
         end(response, Kind.MISMATCH);
       } else if (status == 502 && is(response, "tideover-outcome", "dead")) {

@@ -461,7 +461,10 @@ final class Handling {
   private void replied(
       Work<Delivery> work, Delivery delivery, long offset, @Nullable Exception failure) {
     if (failure == null) {
-      mailbox.ended(work, offset);
+      // What the inbox refuses is another request than the one that its id belongs to: the ledger
+      // must not take this one for it.
+      boolean refused = delivery.reply().outcome() == ReplyOutcome.MISMATCH;
+      mailbox.ended(work, refused ? Core.NO_REPLY : offset);
     } else if (failure instanceof RecordTooLargeException && delivery.reply().body().length > 0) {
       replaceTooLarge(work, delivery);
     } else {
