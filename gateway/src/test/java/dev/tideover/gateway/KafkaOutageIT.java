@@ -162,6 +162,30 @@ class KafkaOutageIT {
     assertTruthful(sent, topic);
   }
 
+  /** The gateway knows where the first answer stands, and can't read it. */
+  @Test
+  void aResendDuringAnOutageIsAnsweredInTimeToo() throws Exception {
+    try (TestGateway gateway = gateway("", "path: /**, wait: 1s");
+        RawService service = service(gateway)) {
+      service.on("/echo", request -> request.reply(200, request.record.value()));
+      warmUp(gateway);
+      String key = "Idempotency-Key: \"outage\"";
+      byte[] body = "once".getBytes(UTF_8);
+      assertThat(RawHttp.exchange(gateway.port(), "POST", "/echo", body, key).status())
+          .isEqualTo(200);
+
+      broker.freeze();
+      long start = System.nanoTime();
+      RawHttp.Response resend =
+          RawHttp.exchange(gateway.port(), "POST", "/echo", body, key, "Prefer: respond-async");
+      Duration took = Duration.ofNanos(System.nanoTime() - start);
+      broker.thaw();
+
+      assertThat(resend.status()).isIn(503, 504);
+      assertThat(took).isLessThan(Duration.ofSeconds(2));
+    }
+  }
+
   @Tag("long")
   @ParameterizedTest
   @EnumSource

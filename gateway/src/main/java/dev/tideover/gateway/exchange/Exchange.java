@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +36,12 @@ public final class Exchange {
 
   /** A backlog does not become younger within seconds. */
   private static final Duration OLD_BACKLOG_RETRY = Duration.ofSeconds(30);
+
+  /**
+   * An answer comes within the wait and 2 s, also where there is no wait; after a look-up that
+   * takes longer, as while Kafka is away, its append would come too late for that.
+   */
+  private static final Duration RECALL_LIMIT = Duration.ofSeconds(1);
 
   private static final RequestTarget NO_TARGET = new RequestTarget("*", null);
 
@@ -299,11 +306,13 @@ public final class Exchange {
   }
 
   /** At once where it is known, as it mostly is: no turn of the event loop for it. */
-  private <T> Future<T> settled(CompletionStage<T> stage) {
-    CompletableFuture<T> future = stage.toCompletableFuture();
+  private Future<ReplyStore.Lookup> settled(CompletionStage<ReplyStore.Lookup> stage) {
+    CompletableFuture<ReplyStore.Lookup> future = stage.toCompletableFuture();
     return future.isDone() && !future.isCompletedExceptionally()
         ? Future.succeededFuture(future.join())
-        : Future.fromCompletionStage(stage, context);
+        : Future.fromCompletionStage(stage, context)
+            .timeout(RECALL_LIMIT.toMillis(), TimeUnit.MILLISECONDS)
+            .otherwise(failure -> new ReplyStore.Lookup.NotNow(String.valueOf(failure)));
   }
 
   private Future<Stored> append(Stored stored) {

@@ -285,7 +285,11 @@ public final class Inquiry {
                   ? missing(
                       asked,
                       Answer.Reason.NEVER_STORED,
-                      "It did not reach Kafka and will not run; it is safe to send it again.")
+                      asked.fingerprint() == StatusToken.ANY
+                          ? "It did not reach Kafka and will not run; it is safe to send it again."
+                          : "This try did not reach Kafka; what was sent before under the same"
+                              + " Idempotency-Key may have. It is safe to send it again with that"
+                              + " key.")
                   : missing(
                       asked,
                       Answer.Reason.REPLY_EXPIRED,
