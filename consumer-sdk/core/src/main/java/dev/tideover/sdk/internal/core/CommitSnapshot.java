@@ -2,6 +2,7 @@ package dev.tideover.sdk.internal.core;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import org.apache.kafka.common.TopicPartition;
 
 /** What may be committed, as it was at one moment: every offset below has ended. */
@@ -37,9 +38,16 @@ public final class CommitSnapshot {
     }
   }
 
-  /** Whether all of its partitions were taken away since. */
-  boolean isStale() {
-    return entries.stream().noneMatch(entry -> entry.assignment.live);
+  /** Another one, of these entries of it. */
+  CommitSnapshot only(Predicate<Entry> which) {
+    CommitSnapshot some = new CommitSnapshot();
+    entries.stream().filter(which).forEach(some::add);
+    return some;
+  }
+
+  /** Whether there is something to commit of this partition. */
+  boolean has(TopicPartition partition) {
+    return entries.stream().anyMatch(entry -> entry.partition().equals(partition));
   }
 
   /** By partition; only those with news since the last commit. */

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What is committed, and what follows when it is. Part of {@link Core}, with the same owner.
@@ -12,11 +11,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Every request with an idempotency key that has ended before a snapshot was taken is in the
  * ledger before that snapshot is committed: the snapshot waits for the batches, see {@link
  * Finished}. So whoever goes on from the committed offset knows all that finished before it. A
- * partition whose batches take long is left out of the commit, and the others go on.
+ * partition whose batches take long is left out of the commit, and the others go on; what was to be
+ * committed of it waits on, and nothing newer is added to it, so that a ledger that is slow for
+ * long doesn't put it off for ever.
  */
 final class Commits<W> {
 
-  /** So long a snapshot waits for the ledger; what isn't there then is left to the next one. */
+  /** So long a snapshot waits for the ledger as a whole; then what is there goes ahead. */
   private static final long LONGEST_WAIT = 1_000_000_000L;
 
   private final Policy policy;
@@ -30,8 +31,9 @@ final class Commits<W> {
   private final CommitPace pace;
 
   /** Waits for the ledger. Of its partitions nothing else is committed meanwhile. */
-  private @Nullable CommitSnapshot waiting;
+  private CommitSnapshot waiting = new CommitSnapshot();
 
+  /** The time of the oldest in it. */
   private long waitingSince;
 
   Commits(
@@ -61,36 +63,52 @@ final class Commits<W> {
 
   /** Whether all that has ended is committed, or on its way. */
   boolean isQuiet() {
-    return !pace.anyCompletions() && waiting == null && !adoptions.anyUnmarked();
+    return !pace.anyCompletions() && waiting.isEmpty() && !adoptions.anyUnmarked();
   }
 
   /** Begins one if it is time for it. */
   void begin(long now) {
     finished.tick(now);
-    if (waiting != null && waiting.isStale()) {
-      waiting = null;
+    if (!waiting.isEmpty()) {
+      waiting = waiting.only(entry -> entry.assignment().live);
     }
-    if (waiting == null && pace.isDue(adoptions.anyUnmarked(), now)) {
-      CommitSnapshot snapshot = snapshots.get();
-      pace.taken();
-      finished.write(snapshot, now);
-      waiting = snapshot;
-      waitingSince = now;
-    }
-    if (waiting == null) {
+    boolean taken = (waiting.isEmpty() || isLate(now)) && pace.isDue(adoptions.anyUnmarked(), now);
+    if (taken) {
+      take(now);
+    } else if (waiting.isEmpty()) {
       return;
     }
-    boolean mayGo = isWritten(waiting) || now - waitingSince >= LONGEST_WAIT;
+    boolean mayGo = isWritten(waiting) || isLate(now);
     if (mayGo && pace.mayBegin(now)) {
-      CommitSnapshot written = onlyWritten(waiting);
-      waiting = null;
-      send(written, now);
+      CommitSnapshot written = waiting.only(Commits::isWritten);
+      waiting = waiting.only(entry -> !isWritten(entry));
+      if (taken || !written.isEmpty()) {
+        send(written, now);
+      }
     } else if (!mayGo && adoptions.anyUnmarked() && pace.isDue(true, now)) {
       // That somebody has a partition doesn't depend on what has finished in others.
       CommitSnapshot marks = new CommitSnapshot();
       adoptions.addTo(marks);
       send(marks, now);
     }
+  }
+
+  private boolean isLate(long now) {
+    return now - waitingSince >= LONGEST_WAIT;
+  }
+
+  /** Takes a snapshot of the partitions that don't wait, and has the ledger written for it. */
+  private void take(long now) {
+    CommitSnapshot all = snapshots.get();
+    pace.taken();
+    CommitSnapshot fresh = all.only(entry -> !waiting.has(entry.partition()));
+    if (waiting.isEmpty()) {
+      waitingSince = now;
+    } else if (fresh.entries().size() < all.entries().size()) {
+      pace.completed(); // so that what has ended since in those that wait is looked at again
+    }
+    finished.write(fresh, now);
+    fresh.entries().forEach(waiting::add);
   }
 
   private void send(CommitSnapshot snapshot, long now) {
@@ -105,8 +123,8 @@ final class Commits<W> {
    * written for it. It takes the place of one that waits, whose offsets would be older.
    */
   CommitSnapshot prepare(long now) {
-    if (waiting != null) {
-      waiting = null;
+    if (!waiting.isEmpty()) {
+      waiting = new CommitSnapshot();
       pace.completed(); // in case that nothing comes of this one
     }
     CommitSnapshot snapshot = snapshots.get();
@@ -116,12 +134,12 @@ final class Commits<W> {
 
   /** Whether the ledger has what it has to have before this is committed. */
   boolean isWritten(CommitSnapshot snapshot) {
-    for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      if (entry.assignment().live && !entry.assignment().finished.isWritten()) {
-        return false;
-      }
-    }
-    return true;
+    return snapshot.entries().stream()
+        .allMatch(entry -> !entry.assignment().live || isWritten(entry));
+  }
+
+  private static boolean isWritten(CommitSnapshot.Entry entry) {
+    return entry.assignment().finished.isWritten();
   }
 
   /**
@@ -135,22 +153,11 @@ final class Commits<W> {
         finished.giveUp(assignment, "it takes too long, and the partition is given up now");
       }
     }
-    return onlyWritten(snapshot);
-  }
-
-  private CommitSnapshot onlyWritten(CommitSnapshot snapshot) {
-    CommitSnapshot written = new CommitSnapshot();
-    for (CommitSnapshot.Entry entry : snapshot.entries()) {
-      if (!entry.assignment().live) {
-        continue;
-      }
-      if (entry.assignment().finished.isWritten()) {
-        written.add(entry);
-      } else {
-        pace.completed(); // so that it is looked at again
-      }
+    CommitSnapshot ours = snapshot.only(entry -> entry.assignment().live);
+    if (!isWritten(ours)) {
+      pace.completed(); // so that it is looked at again
     }
-    return written;
+    return ours.only(Commits::isWritten);
   }
 
   /** How one has ended. */

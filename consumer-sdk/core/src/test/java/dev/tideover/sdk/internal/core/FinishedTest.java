@@ -347,6 +347,42 @@ class FinishedTest {
   }
 
   @Test
+  void aLedgerThatIsSlowForLongOnlyDelaysCommits() {
+    start(P0, P1);
+    List<Long> givenOut = new ArrayList<>();
+    int written = 0;
+    int acknowledged = 0;
+    for (int n = 1; n <= 200; n++) {
+      handle(P0, n, n);
+      handle(P1, 0, n); // without a key, so it waits for no ledger
+      turn(SECOND / 10);
+      while (givenOut.size() < batches.size()) {
+        givenOut.add(now);
+      }
+      while (written < batches.size() && now - givenOut.get(written) >= 3 * SECOND / 2) {
+        acknowledge(written++);
+      }
+      int inLedger = batches.subList(0, written).stream().mapToInt(b -> b.batch().size()).sum();
+      assertThat(committed(P0)).isLessThanOrEqualTo(inLedger);
+      if (commits.size() > acknowledged) {
+        core.committed(commits.get(acknowledged++), true, now);
+      }
+    }
+
+    assertThat(alarms).isEmpty();
+    assertThat(commits).hasSizeLessThan(45);
+    assertThat(committed(P0)).isGreaterThan(150);
+    assertThat(committed(P1)).isGreaterThan(180);
+  }
+
+  private long committed(TopicPartition partition) {
+    return commits.stream()
+        .mapToLong(commit -> offsets(commit).getOrDefault(partition, 0L))
+        .max()
+        .orElse(0);
+  }
+
+  @Test
   void aLedgerThatRefusesHoldsUpNothing() {
     start(P0);
     handle(P0, 1, 5);
