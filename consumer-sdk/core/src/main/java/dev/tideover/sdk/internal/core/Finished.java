@@ -9,12 +9,14 @@ import org.jspecify.annotations.Nullable;
  * Requests with an idempotency key that have finished: one that comes again is answered from here
  * and not handled. Part of {@link Core}, with the same owner.
  *
- * <p>Whether a request has finished before is looked up when it is about to start. Requests with
- * the same id of one partition are in one lane, so at that moment none of them is under way, and
- * all that have ended are known: those that ended here since their end, those that ended under an
- * earlier owner since the adoption, which reads the ledger. An earlier owner has written each of
- * them before it committed an offset behind it (see {@link Commits}), so one that it hasn't written
- * is above the committed offset and comes again itself.
+ * <p>Whether a request has finished before is looked up when it is about to start. Requests of one
+ * partition with the same id and fingerprint have the same ordering key, or none, and so are in one
+ * lane: at that moment none of them is under way, and all that have ended are known (one with
+ * another ordering key is another request, and may be under way beside them): those that ended here
+ * since their end, those that ended under an earlier owner since the adoption, which reads the
+ * ledger. An earlier owner has written each of them before it committed an offset behind it (see
+ * {@link Commits}), so one that it hasn't written is above the committed offset and comes again
+ * itself.
  *
  * <p>What was taken away isn't written any more. A batch that is on its way then does no harm: what
  * it says is true.
