@@ -131,17 +131,22 @@ final class Finished<W> {
   void write(CommitSnapshot snapshot, long now) {
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
       FinishedPart part = entry.assignment().finished;
-      while (!part.unwritten.isEmpty()
-          && (part.isWaitedFor() || part.underWay.size() < MOST_UNDER_WAY)) {
-        long number = numbers.merge(entry.partition(), 1L, Long::sum) - 1;
-        FinishedBatch batch =
-            part.unwritten.remove().build(writer, number, policy.epochMillis().getAsLong());
-        part.underWay.add(new FinishedPart.Writing(batch, now));
-        effects.remember(entry.partition(), batch);
-      }
+      write(entry.partition(), part, now);
       while (part.unwritten.size() > 1) {
         part.unwritten.remove(); // the ledger is away for long: they are known here, and only here
       }
+      part.behind = !part.unwritten.isEmpty();
+    }
+  }
+
+  private void write(TopicPartition partition, FinishedPart part, long now) {
+    while (!part.unwritten.isEmpty()
+        && (part.isWaitedFor() || part.underWay.size() < MOST_UNDER_WAY)) {
+      long number = numbers.merge(partition, 1L, Long::sum) - 1;
+      FinishedBatch batch =
+          part.unwritten.remove().build(writer, number, policy.epochMillis().getAsLong());
+      part.underWay.add(new FinishedPart.Writing(batch, now));
+      effects.remember(partition, batch);
     }
   }
 
@@ -189,6 +194,11 @@ final class Finished<W> {
     for (Assignment<W> assignment : lanes.assignments()) {
       if (!assignment.finished.underWay.isEmpty()) {
         tryAgain(assignment, now);
+      }
+      if (assignment.finished.behind && assignment.finished.isWaitedFor()) {
+        // The ledger is there again, and the commit that these were for has gone without them.
+        assignment.finished.behind = false;
+        write(assignment.partition, assignment.finished, now);
       }
     }
     if (now - nextLook >= 0) {
