@@ -77,16 +77,7 @@ final class LedgerWriter implements AutoCloseable {
   /** Appends an entry, or takes one out, with nobody waiting for it. */
   void note(ProducerRecord<byte[], byte[]> record) {
     try {
-      executor.execute(
-          () ->
-              sender.send(
-                  record,
-                  (offset, failure) -> {
-                    if (failure != null) {
-                      log.debug(
-                          "No note in partition {} of the ledger", record.partition(), failure);
-                    }
-                  }));
+      executor.execute(() -> send(record));
     } catch (RejectedExecutionException full) {
       log.debug("No note in partition {} of the ledger", record.partition(), full);
     }
@@ -101,7 +92,44 @@ final class LedgerWriter implements AutoCloseable {
     }
   }
 
+  private void send(ProducerRecord<byte[], byte[]> note) {
+    try {
+      if (!sender.hasPartition(topic, note.partition())) {
+        log.debug("No note in partition {} of the ledger, which there isn't", note.partition());
+        return;
+      }
+    } catch (RuntimeException unknown) {
+      log.debug("No note in partition {} of the ledger", note.partition(), unknown);
+      return;
+    }
+    sender.send(
+        note,
+        (offset, failure) -> {
+          if (failure != null) {
+            log.debug("No note in partition {} of the ledger", note.partition(), failure);
+          }
+        });
+  }
+
+  /**
+   * To send to a partition that isn't there would keep this thread for {@code max.block.ms}, again
+   * and again, and the commits of all others would wait for that. The request topic may have been
+   * given partitions while this instance runs; the ledger gets them when one starts.
+   */
   private void send(TopicPartition partition, FinishedBatch batch) {
+    try {
+      if (!sender.hasPartition(topic, partition.partition())) {
+        mailbox.notRemembered(
+            partition,
+            batch,
+            true,
+            "the topic has no such partition; it is added when an instance of the service starts");
+        return;
+      }
+    } catch (RuntimeException unknown) {
+      mailbox.notRemembered(partition, batch, false, unknown.toString());
+      return;
+    }
     boolean sent =
         sender.trySend(
             FinishedCodec.encode(batch, topic, partition.partition()),

@@ -9,12 +9,14 @@ import org.jspecify.annotations.Nullable;
  * Requests with an idempotency key that have finished: one that comes again is answered from here
  * and not handled. Part of {@link Core}, with the same owner.
  *
- * <p>Whether a request has finished before is looked up when it is about to start. Requests with
- * the same id of one partition are in one lane, so at that moment none of them is under way, and
- * all that have ended are known: those that ended here since their end, those that ended under an
- * earlier owner since the adoption, which reads the ledger. An earlier owner has written each of
- * them before it committed an offset behind it (see {@link Commits}), so one that it hasn't written
- * is above the committed offset and comes again itself.
+ * <p>Whether a request has finished before is looked up when it is about to start. Requests of one
+ * partition with the same id and fingerprint have the same ordering key, or none, and so are in one
+ * lane: at that moment none of them is under way, and all that have ended are known (one with
+ * another ordering key is another request, and may be under way beside them): those that ended here
+ * since their end, those that ended under an earlier owner since the adoption, which reads the
+ * ledger. An earlier owner has written each of them before it committed an offset behind it (see
+ * {@link Commits}), so one that it hasn't written is above the committed offset and comes again
+ * itself.
  *
  * <p>What was taken away isn't written any more. A batch that is on its way then does no harm: what
  * it says is true.
@@ -129,17 +131,22 @@ final class Finished<W> {
   void write(CommitSnapshot snapshot, long now) {
     for (CommitSnapshot.Entry entry : snapshot.entries()) {
       FinishedPart part = entry.assignment().finished;
-      while (!part.unwritten.isEmpty()
-          && (part.isWaitedFor() || part.underWay.size() < MOST_UNDER_WAY)) {
-        long number = numbers.merge(entry.partition(), 1L, Long::sum) - 1;
-        FinishedBatch batch =
-            part.unwritten.remove().build(writer, number, policy.epochMillis().getAsLong());
-        part.underWay.add(new FinishedPart.Writing(batch, now));
-        effects.remember(entry.partition(), batch);
-      }
+      write(entry.partition(), part, now);
       while (part.unwritten.size() > 1) {
         part.unwritten.remove(); // the ledger is away for long: they are known here, and only here
       }
+      part.behind = !part.unwritten.isEmpty();
+    }
+  }
+
+  private void write(TopicPartition partition, FinishedPart part, long now) {
+    while (!part.unwritten.isEmpty()
+        && (part.isWaitedFor() || part.underWay.size() < MOST_UNDER_WAY)) {
+      long number = numbers.merge(partition, 1L, Long::sum) - 1;
+      FinishedBatch batch =
+          part.unwritten.remove().build(writer, number, policy.epochMillis().getAsLong());
+      part.underWay.add(new FinishedPart.Writing(batch, now));
+      effects.remember(partition, batch);
     }
   }
 
@@ -187,6 +194,11 @@ final class Finished<W> {
     for (Assignment<W> assignment : lanes.assignments()) {
       if (!assignment.finished.underWay.isEmpty()) {
         tryAgain(assignment, now);
+      }
+      if (assignment.finished.behind && assignment.finished.isWaitedFor()) {
+        // The ledger is there again, and the commit that these were for has gone without them.
+        assignment.finished.behind = false;
+        write(assignment.partition, assignment.finished, now);
       }
     }
     if (now - nextLook >= 0) {

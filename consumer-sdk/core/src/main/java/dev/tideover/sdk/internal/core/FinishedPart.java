@@ -39,6 +39,9 @@ final class FinishedPart {
   /** The oldest first. */
   final ArrayDeque<Writing> underWay = new ArrayDeque<>(1);
 
+  /** Whether something found no room under way when it was to be written. */
+  boolean behind;
+
   /** Whether commits wait for the ledger; not while it isn't to be had. */
   private boolean waitedFor = true;
 

@@ -405,6 +405,25 @@ class FinishedTest {
   }
 
   @Test
+  void whatFoundNoRoomWhileTheLedgerWasAwayIsWrittenOnceItIsThereAgain() {
+    start(P0);
+    for (int n = 1; n <= 20; n++) {
+      handle(P0, n, n);
+      turn(SECOND);
+      fail(batches.size() - 1, true);
+      core.committed(last(commits), true, now);
+    }
+    assertThat(batches.stream().map(Batch::batch).distinct().count()).isEqualTo(16);
+    for (FinishedBatch batch : batches.stream().map(Batch::batch).distinct().toList()) {
+      core.remembered(P0, batch);
+    }
+    turn(0);
+
+    assertThat(batches.stream().map(Batch::batch).distinct().mapToInt(FinishedBatch::size).sum())
+        .isEqualTo(20);
+  }
+
+  @Test
   void thatSomebodyHasAPartitionIsCommittedWhileAnotherWaitsForTheLedger() {
     start(P0);
     handle(P0, 1, 5);
