@@ -178,6 +178,7 @@ public final class Topics {
                     TopicConfig.SEGMENT_MS_CONFIG, "3600000",
                     TopicConfig.SEGMENT_BYTES_CONFIG, "16777216",
                     TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1",
+                    TopicConfig.DELETE_RETENTION_MS_CONFIG, "600000",
                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(SMALL_RECORDS),
                     TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false",
                     TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG,

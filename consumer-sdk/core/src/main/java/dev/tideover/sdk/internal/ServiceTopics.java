@@ -52,6 +52,8 @@ final class ServiceTopics {
           TopicConfig.SEGMENT_MS_CONFIG, "3600000",
           TopicConfig.SEGMENT_BYTES_CONFIG, "16777216",
           TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1",
+          // Reading takes seconds. Each batch of finished ids is taken out, one a second.
+          TopicConfig.DELETE_RETENTION_MS_CONFIG, "600000",
           TopicConfig.MAX_MESSAGE_BYTES_CONFIG, "1048588",
           TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false");
 
