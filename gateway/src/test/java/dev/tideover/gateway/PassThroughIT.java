@@ -107,6 +107,7 @@ class PassThroughIT {
             "tideover-id: " + id,
             "tideover-reply-to: " + gateway.service + ".replies/" + replyPartition,
             "tideover-accepted-at: " + acceptedAt,
+            "tideover-idempotent: 1",
             "tideover-fingerprint: "
                 + fingerprint(
                     "PUT", "/contract/%C3%A4", "q=%2f&&=", "text/plain; charset=x", "", "body"),
@@ -363,7 +364,8 @@ class PassThroughIT {
     "expired, 504, expired, accepted",
     "cancelled, 410, cancelled, cancelled",
     "mismatch, 422, idempotency-mismatch, not-accepted",
-    "duplicate, 409, duplicate, completed",
+    // Of an original that isn't there any more.
+    "duplicate, 410, reply-expired, accepted",
   })
   void requestsThatEndWithoutAResponseAreExplained(
       String ending, int status, String code, String outcome) throws Exception {
