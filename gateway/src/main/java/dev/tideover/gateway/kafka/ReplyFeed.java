@@ -139,7 +139,7 @@ public final class ReplyFeed implements AutoCloseable {
   /**
    * Starts following; {@link #ready} tells when it stands at the end.
    *
-   * @param resends is told of the duplicates that somebody waits for
+   * @param resends finds the reply that stands, where another has come that somebody waits for
    * @param executor tells those who wait for {@link #passed}
    */
   static ReplyFeed start(
