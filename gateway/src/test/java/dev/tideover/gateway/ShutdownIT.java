@@ -156,15 +156,19 @@ class ShutdownIT {
         TestGateway.yaml(kafka.bootstrapServers(), name, "", "", "path: /**, wait: 60s")
             .replace("{ delay: 0s, wait: 0s }", "{ delay: 3s, wait: 0s }");
     gateway = new Gateway(TestGateway.config(yaml));
-    CompletableFuture<Void> closed = CompletableFuture.runAsync(this::closeWhileItOpens);
+    Thread closer = new Thread(this::closeWhileItOpens, "closer");
+    closer.start();
     gateway.start();
+    // It looks for the port without pause, so once it waits it has told the gateway to stop.
+    await().until(() -> closer.getState() != Thread.State.RUNNABLE);
 
     RawHttp.Response ready = RawHttp.exchange(gateway.adminPort(), "GET", "/health/ready", NOTHING);
 
-    assertThat(closed).isNotDone();
+    assertThat(closer.isAlive()).isTrue();
     assertThat(ready.status()).isEqualTo(503);
     assertThat(ready.json().at("/checks/gateway/0/output").asText()).isEqualTo("stopping");
-    closed.get(30, TimeUnit.SECONDS);
+    closer.join(Duration.ofSeconds(30).toMillis());
+    assertThat(closer.isAlive()).isFalse();
   }
 
   /** Looks all the time, since the moment is short. */
