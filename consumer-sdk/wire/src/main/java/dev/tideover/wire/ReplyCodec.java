@@ -19,6 +19,8 @@ public final class ReplyCodec {
           WireHeaders.ATTEMPTS,
           WireHeaders.ORIGINAL,
           WireHeaders.REPLAY,
+          WireHeaders.ACCEPTED_AT,
+          WireHeaders.TOOK,
           WireHeaders.STATUS);
 
   private static final byte[] ONE = Utf8.encode("1");
@@ -40,6 +42,13 @@ public final class ReplyCodec {
     }
     if (reply.replay() > 0) {
       headers.add(WireHeaders.REPLAY, Utf8.encode(Integer.toString(reply.replay())));
+    }
+    ReplyEnvelope.Timing timing = reply.timing();
+    if (timing != null) {
+      headers.add(WireHeaders.ACCEPTED_AT, Utf8.encode(Long.toString(timing.acceptedAt())));
+      if (timing.took() != ReplyEnvelope.NONE) {
+        headers.add(WireHeaders.TOOK, Utf8.encode(Long.toString(timing.took())));
+      }
     }
     if (reply.status() != ReplyEnvelope.NONE) {
       headers.add(WireHeaders.STATUS, Utf8.encode(Integer.toString(reply.status())));
@@ -81,6 +90,8 @@ public final class ReplyCodec {
     if (outcome == ReplyOutcome.COMPLETED) {
       headers.required(WireHeaders.STATUS);
     }
+    long acceptedAt = headers.number(WireHeaders.ACCEPTED_AT, 0, Long.MAX_VALUE, -1);
+    long took = headers.number(WireHeaders.TOOK, 0, Long.MAX_VALUE, ReplyEnvelope.NONE);
     long status = headers.number(WireHeaders.STATUS, 200, 599, ReplyEnvelope.NONE);
     byte[] body = record.value();
     return new ReplyEnvelope(
@@ -93,7 +104,8 @@ public final class ReplyCodec {
         (int) replay,
         (int) status,
         headers.fields(),
-        body == null ? new byte[0] : body);
+        body == null ? new byte[0] : body,
+        acceptedAt < 0 ? null : new ReplyEnvelope.Timing(acceptedAt, took));
   }
 
   private ReplyCodec() {}

@@ -1,5 +1,7 @@
 package dev.tideover.wire;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A reply as it stands in the reply topic. Immutable, if nobody writes to the body.
  *
@@ -17,6 +19,7 @@ package dev.tideover.wire;
  *     {@link #NONE}
  * @param fields the response's header fields
  * @param body the response's content, byte for byte; empty for none
+ * @param timing what gateways measure services by; null where the writer left it out
  */
 public record ReplyEnvelope(
     RequestId id,
@@ -28,10 +31,34 @@ public record ReplyEnvelope(
     int replay,
     int status,
     HttpFields fields,
-    byte[] body) {
+    byte[] body,
+    @Nullable Timing timing) {
+
+  /**
+   * Times of a request.
+   *
+   * @param acceptedAt as in the request, epoch milliseconds
+   * @param took how long the handler ran, in microseconds; {@link #NONE} where it didn't
+   */
+  public record Timing(long acceptedAt, long took) {}
 
   /** Stands for an absent number. */
   public static final int NONE = -1;
+
+  /** A reply that doesn't tell its times. */
+  public ReplyEnvelope(
+      RequestId id,
+      Fingerprint fingerprint,
+      ReplyOutcome outcome,
+      String by,
+      int attempts,
+      long original,
+      int replay,
+      int status,
+      HttpFields fields,
+      byte[] body) {
+    this(id, fingerprint, outcome, by, attempts, original, replay, status, fields, body, null);
+  }
 
   /** A reply to a request that comes from a gateway. */
   public ReplyEnvelope(
@@ -50,7 +77,13 @@ public record ReplyEnvelope(
   /** The same to one that was replayed so often. */
   public ReplyEnvelope withReplay(int replay) {
     return new ReplyEnvelope(
-        id, fingerprint, outcome, by, attempts, original, replay, status, fields, body);
+        id, fingerprint, outcome, by, attempts, original, replay, status, fields, body, timing);
+  }
+
+  /** The same with its times. */
+  public ReplyEnvelope withTiming(Timing timing) {
+    return new ReplyEnvelope(
+        id, fingerprint, outcome, by, attempts, original, replay, status, fields, body, timing);
   }
 
   /** A reply without an HTTP response: the request ended without one. */

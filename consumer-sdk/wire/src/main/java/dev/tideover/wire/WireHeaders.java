@@ -29,6 +29,9 @@ public final class WireHeaders {
   public static final String ORIGINAL = "tideover-original";
   public static final String STATUS = ":status";
 
+  /** In a reply: how long the handler ran, in microseconds. */
+  public static final String TOOK = "tideover-took";
+
   /** In a {@link Cancellation}: {@code <partition>/<offset>} of the request. */
   public static final String CANCEL = "tideover-cancel";
 
@@ -38,6 +41,34 @@ public final class WireHeaders {
   public static final String DEAD_AT = "tideover-dead-at";
   public static final String DEAD_BY = "tideover-dead-by";
   public static final String DEAD_SOURCE = "tideover-dead-source";
+
+  // In tideover.control: of a DesiredState, of its release, and of an InstanceReport.
+  public static final String EPOCH = "tideover-epoch";
+  public static final String COMMAND = "tideover-command";
+  public static final String SINCE = "tideover-since";
+  public static final String ACTIVE_VERSION = "tideover-active-version";
+  public static final String HELD = "tideover-held";
+  public static final String RATE = "tideover-rate";
+  public static final String RELEASE = "tideover-release";
+  public static final String RELEASE_FROM = "tideover-release-from";
+  public static final String RELEASE_TO = "tideover-release-to";
+  public static final String RELEASE_STEP = "tideover-release-step";
+  public static final String RELEASE_BEGAN = "tideover-release-began";
+  public static final String RELEASE_HELD_SINCE = "tideover-release-held-since";
+  public static final String RELEASE_PREPARE = "tideover-release-prepare-ms";
+  public static final String RELEASE_MAX_HOLD = "tideover-release-max-hold-ms";
+  public static final String RELEASE_VERIFY = "tideover-release-verify-ms";
+  public static final String RELEASE_INSTANCES = "tideover-release-instances";
+  public static final String RELEASE_REASON = "tideover-release-reason";
+  public static final String INCARNATION = "tideover-incarnation";
+  public static final String STATE = "tideover-state";
+  public static final String PARTITIONS = "tideover-partitions";
+  public static final String HANDLED = "tideover-handled";
+  public static final String ERRORS = "tideover-errors";
+  public static final String DEAD = "tideover-dead";
+  public static final String PARKED = "tideover-parked";
+  public static final String RUNNING = "tideover-running";
+  public static final String OLDEST = "tideover-oldest-ms";
 
   /** The version that this code writes and reads. */
   public static final String VERSION_1 = "1";
