@@ -139,8 +139,7 @@ final class HaproxySite extends Site {
   void blueGreen(Traffic traffic, Facts facts) throws BenchException, InterruptedException {
     List<Instance> blue = startAll(OLD, 2, null);
     isUp();
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     startAll(NEW, 2, null);
     activateGreen(facts);
     traffic.awaitSent(VERIFY);
@@ -168,8 +167,7 @@ final class HaproxySite extends Site {
   void badGreen(Bad bad, Traffic traffic, Facts facts) throws BenchException, InterruptedException {
     startAll(OLD, 2, null);
     isUp();
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     try (Supervisor supervisor = new Supervisor(this, startAll(NEW, 2, bad), bad)) {
       supervisor.start();
       activateGreen(facts);
@@ -216,8 +214,7 @@ final class HaproxySite extends Site {
       throws BenchException, InterruptedException {
     List<Instance> all = startAll(OLD, 3, null);
     isUp();
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     for (Instance each : all) {
       stop(each, facts);
     }

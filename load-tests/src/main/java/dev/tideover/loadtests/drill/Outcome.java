@@ -9,8 +9,8 @@ import org.HdrHistogram.Histogram;
 /**
  * How a run went. Immutable but for its histogram, which nobody changes.
  *
- * @param waits of the successes, from when they were due to their reply, in microseconds; with a
- *     202 in between, to when its client had asked for it
+ * @param waits of the successes behind the warm-up, from when they were due to their reply, in
+ *     microseconds; with a 202 in between, to when its client had asked for it
  * @param startedWhileHeld effects in the time in which nothing may start
  * @param problems what makes it a failure, beside what became of the requests
  */
@@ -34,6 +34,7 @@ record Outcome(
       String name, String run, Traffic.Result traffic, List<Effect> effects, Facts facts) {
     Histogram waits = new Histogram(MOST_MICROS, 3);
     traffic.requests().stream()
+        .skip(traffic.timedFrom())
         .filter(Sent::succeeded)
         .forEach(each -> waits.recordValue(Math.min(each.waitMicros(), MOST_MICROS)));
     List<String> problems = new ArrayList<>(facts.problems);

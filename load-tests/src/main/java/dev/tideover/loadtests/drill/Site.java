@@ -3,6 +3,7 @@ package dev.tideover.loadtests.drill;
 import dev.tideover.loadtests.bench.BenchException;
 import dev.tideover.loadtests.bench.Child;
 import dev.tideover.loadtests.bench.Processes;
+import dev.tideover.testkit.Tether;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -35,7 +36,11 @@ abstract class Site implements AutoCloseable {
   static final Duration CALM = Duration.ofSeconds(2);
 
   private static final List<String> SMALL =
-      List.of("-Xmx160m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+      List.of(
+          "-Xmx160m",
+          "-XX:+UseSerialGC",
+          "-XX:TieredStopAtLevel=1",
+          "-Dlogback.configurationFile=logback-once.xml");
 
   /** An instance of the service. */
   static final class Instance {
@@ -88,19 +93,17 @@ abstract class Site implements AutoCloseable {
    */
   final Instance begin(String version, int number, @Nullable Bad bad) throws BenchException {
     String name = "i" + number + "-" + lives.incrementAndGet();
-    List<String> command = new ArrayList<>(List.of("dev.tideover.testkit.Tether"));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(SMALL);
+    command.addAll(List.of("-cp", Processes.tideoverClassPath(root), Tether.class.getName()));
     command.addAll(service(version, number));
     command.addAll(
         List.of("--version", version, "--instance", name, "--ledger", ledger().toString()));
     if (bad != null) {
       command.addAll(List.of("--bad", bad.flag));
     }
-    Child child =
-        processes.start(
-            version + "-" + name,
-            Processes.tideoverClassPath(root),
-            SMALL,
-            command.toArray(String[]::new));
+    Child child = processes.start(version + "-" + name, command);
     Instance instance = new Instance(version, name, number, child);
     running.add(instance);
     return instance;
@@ -175,8 +178,7 @@ abstract class Site implements AutoCloseable {
   void rolling(Traffic traffic, Facts facts) throws BenchException, InterruptedException {
     List<Instance> old = startAll(OLD, 3, null);
     isUp();
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     for (Instance each : old) {
       stop(each, facts);
       Instance next = begin(NEW, each.number, null);

@@ -128,8 +128,7 @@ final class TideoverSite extends Site {
   @Override
   void blueGreen(Traffic traffic, Facts facts) throws BenchException, InterruptedException {
     List<Instance> blue = startAll(OLD, 2, null);
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     Child release = release(facts);
     startAll(NEW, 2, null);
     awaitEnd(release, 0, facts);
@@ -145,8 +144,7 @@ final class TideoverSite extends Site {
   @Override
   void badGreen(Bad bad, Traffic traffic, Facts facts) throws BenchException, InterruptedException {
     startAll(OLD, 2, null);
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     Child release = release(facts);
     try (Supervisor supervisor = new Supervisor(this, startAll(NEW, 2, bad), bad)) {
       supervisor.start();
@@ -233,8 +231,7 @@ final class TideoverSite extends Site {
   void hold(Duration length, Traffic traffic, Facts facts)
       throws BenchException, InterruptedException {
     startAll(OLD, 2, null);
-    traffic.start();
-    traffic.awaitSent(CALM);
+    traffic.warmUp();
     command("hold", SERVICE);
     facts.heldFrom = System.currentTimeMillis() + KNOWN_MILLIS;
     facts.say("held");

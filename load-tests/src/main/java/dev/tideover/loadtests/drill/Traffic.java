@@ -44,6 +44,7 @@ final class Traffic implements AutoCloseable {
   private static final int ONE_ASYNC_IN = 200;
   private static final int MOST_OPEN = 16_000;
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(40);
+  private static final Duration WARM_UP = Duration.ofSeconds(6);
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(5);
   private static final long SHORTEST_PAUSE_MILLIS = 200;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
@@ -53,11 +54,13 @@ final class Traffic implements AutoCloseable {
   /**
    * All of it, at its end.
    *
+   * @param timedFrom the first request, in the order of sending, whose time counts
    * @param peak most requests that were without their reply at one moment
    * @param latestMillis how late a request was sent at most
    * @param problems what clients got that is no success, a line each with how often
    */
-  record Result(List<Sent> requests, int peak, long latestMillis, List<String> problems) {}
+  record Result(
+      List<Sent> requests, int timedFrom, int peak, long latestMillis, List<String> problems) {}
 
   /** A request on its way. */
   private static final class Order {
@@ -106,12 +109,13 @@ final class Traffic implements AutoCloseable {
   /** From any thread; as many as there are instances. */
   private final Map<String, CompletableFuture<Long>> firstReplies = new ConcurrentHashMap<>();
 
-  /** Guarded by itself, as {@link #sent} and {@link #ending}. */
+  /** Guards what follows. */
   private final Object progress = new Object();
 
   private int sent;
   private boolean ending;
   private int unended;
+  private int timedFrom;
 
   /**
    * Clients that don't send yet.
@@ -134,8 +138,7 @@ final class Traffic implements AutoCloseable {
             new PoolOptions().setHttp1MaxSize(MOST_OPEN));
   }
 
-  /** Begins to send. */
-  void start() {
+  private void start() {
     loop.runOnContext(
         ignored -> {
           startNanos = System.nanoTime();
@@ -147,6 +150,22 @@ final class Traffic implements AutoCloseable {
   int sent() {
     synchronized (progress) {
       return sent;
+    }
+  }
+
+  /**
+   * Begins to send, and waits until everything has been warm for a while: what it takes to get
+   * there is no part of a release, and isn't timed.
+   */
+  void warmUp() throws InterruptedException {
+    start();
+    awaitSent(WARM_UP);
+    synchronized (progress) {
+      long until = System.nanoTime() + WARM_UP.toNanos();
+      while (unended > rate / 4 && System.nanoTime() < until) {
+        progress.wait(100);
+      }
+      timedFrom = sent;
     }
   }
 
@@ -178,8 +197,10 @@ final class Traffic implements AutoCloseable {
 
   /** Sends no more, and tells of all when each has its final answer or the time is over. */
   Result finish(Duration bound) throws InterruptedException {
+    int from;
     synchronized (progress) {
       ending = true;
+      from = timedFrom;
       long until = System.nanoTime() + bound.toNanos();
       while (unended > 0 && System.nanoTime() < until) {
         progress.wait(100);
@@ -192,6 +213,7 @@ final class Traffic implements AutoCloseable {
           result.complete(
               new Result(
                   orders.stream().map(Order::toSent).toList(),
+                  from,
                   peak,
                   latestMillis,
                   problems.entrySet().stream()
