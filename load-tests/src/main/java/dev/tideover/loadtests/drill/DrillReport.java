@@ -54,7 +54,7 @@ record DrillReport(
 
   void print(PrintStream out) {
     out.printf(
-        Locale.ROOT, "%n%-26s%14s%14s%n", title(), "Tideover", haproxy == null ? "" : "HAProxy");
+        Locale.ROOT, "%n%-26s%20s%20s%n", title(), "Tideover", haproxy == null ? "" : "HAProxy");
     row(out, "requests sent", each -> count(each.verdict().sent()));
     row(out, "answered", each -> count(each.verdict().answered()));
     row(out, "failed", each -> count(each.verdict().failed()));
@@ -104,7 +104,7 @@ record DrillReport(
 
   private void row(PrintStream out, String what, Function<Outcome, String> value) {
     out.printf(
-        "%-26s%14s%14s%n",
+        "%-26s%20s%20s%n",
         what, value.apply(tideover), haproxy == null ? "" : value.apply(haproxy));
   }
 

@@ -63,7 +63,9 @@ final class HaproxySite extends Site {
                 // There is no hold: so that requests are kept as long as they can be while all
                 // instances are away, none is ever taken for dead, and each connection is tried
                 // again 30 times, once a second.
-                "DRILL_FALL=" + (kind == Kind.HOLD ? 100_000 : 1)));
+                "DRILL_FALL=" + (kind == Kind.HOLD ? 100_000 : 1),
+                "DRILL_BALANCE=" + (kind == Kind.HOLD ? "uri" : "leastconn"),
+                "DRILL_REDISPATCH=" + (kind == Kind.HOLD ? 0 : 1)));
     for (int i = 1; i <= 4; i++) {
       command.add("DRILL_INSTANCE_" + i + "=127.0.0.1:" + ports.get(1 + i));
     }
@@ -107,14 +109,15 @@ final class HaproxySite extends Site {
   /** Until the servers that have been started are up for HAProxy. */
   @Override
   void isUp() throws BenchException, InterruptedException {
-    awaitUp(twoVersions ? "blue" : "orders", twoVersions ? 2 : 3);
+    awaitUp(twoVersions ? "blue" : "s", twoVersions ? 2 : 3);
   }
 
-  private void awaitUp(String backend, int servers) throws BenchException, InterruptedException {
+  private void awaitUp(String prefix, int servers) throws BenchException, InterruptedException {
     long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-    while (up(backend) < servers) {
+    while (up(prefix) < servers) {
       if (System.nanoTime() > until) {
-        throw new BenchException("HAProxy sees no " + servers + " servers of " + backend + ".");
+        throw new BenchException(
+            "HAProxy sees no " + servers + " servers up whose name begins with " + prefix + ".");
       }
       pause();
     }
@@ -128,9 +131,9 @@ final class HaproxySite extends Site {
     }
   }
 
-  private long up(String backend) throws BenchException {
+  private long up(String prefix) throws BenchException {
     return rows().stream()
-        .filter(row -> row.get(0).equals(backend) && row.get(1).startsWith("s"))
+        .filter(row -> row.get(0).equals("orders") && row.get(1).startsWith(prefix))
         .filter(row -> row.get(column("status")).startsWith("UP"))
         .count();
   }
@@ -153,8 +156,8 @@ final class HaproxySite extends Site {
 
   /** Green gets all new requests as soon as one of it is up; blue finishes its own. */
   private void activateGreen(Facts facts) throws BenchException, InterruptedException {
-    command("set server green/s1 state ready");
-    command("set server green/s2 state ready");
+    command("set server orders/green1 state ready");
+    command("set server orders/green2 state ready");
     awaitUp("green", 2);
     facts.say("green is ready, and so is what is active");
   }
@@ -178,8 +181,8 @@ final class HaproxySite extends Site {
         pause();
         good = up("green") > 0 && !hasErrors();
       }
-      command("set server green/s1 state maint");
-      command("set server green/s2 state maint");
+      command("set server orders/green1 state maint");
+      command("set server orders/green2 state maint");
       facts.onlyVersion = OLD;
       facts.onlyFrom = traffic.sent();
       facts.figures.put(
@@ -194,14 +197,15 @@ final class HaproxySite extends Site {
   }
 
   private boolean hasErrors() throws BenchException {
+    long errors = 0;
+    long good = 0;
     for (List<String> row : rows()) {
-      if (row.get(0).equals("green") && row.get(1).equals("BACKEND")) {
-        long errors = number(row.get(column("hrsp_5xx")));
-        long good = number(row.get(column("hrsp_2xx")));
-        return errors >= ERRORS && errors > ERROR_RATE * (errors + good);
+      if (row.get(1).startsWith("green")) {
+        errors += number(row.get(column("hrsp_5xx")));
+        good += number(row.get(column("hrsp_2xx")));
       }
     }
-    return false;
+    return errors >= ERRORS && errors > ERROR_RATE * (errors + good);
   }
 
   private static long number(String text) {

@@ -48,6 +48,7 @@ final class Traffic implements AutoCloseable {
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(5);
   private static final long SHORTEST_PAUSE_MILLIS = 200;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
+  private static final int LONGEST_DETAIL = 200;
   private static final int KINDS_OF_PROBLEMS = 12;
   private static final long NOT_YET = Long.MIN_VALUE;
 
@@ -314,7 +315,7 @@ final class Traffic implements AutoCloseable {
     }
     order.status = status;
     if (status < 200 || status >= 300) {
-      end(order, "status " + status, String.valueOf(outcome) + " " + answer.body());
+      end(order, "status " + status, (outcome == null ? "" : outcome + " ") + answer.body());
       return;
     }
     order.promised = true;
@@ -363,13 +364,18 @@ final class Traffic implements AutoCloseable {
     if (problem != null && (problems.size() < KINDS_OF_PROBLEMS || problems.containsKey(problem))) {
       problems.merge(
           problem,
-          new Problem(1, "k" + order.key + "-" + order.seq + ": " + detail.strip()),
+          new Problem(1, "k" + order.key + "-" + order.seq + ": " + shortened(detail)),
           (known, another) -> new Problem(known.count() + 1, known.first()));
     }
     synchronized (progress) {
       unended--;
       progress.notifyAll();
     }
+  }
+
+  private static String shortened(String detail) {
+    String line = detail.strip().replaceAll("\\s+", " ");
+    return line.length() <= LONGEST_DETAIL ? line : line.substring(0, LONGEST_DETAIL) + "...";
   }
 
   @Override
