@@ -214,13 +214,16 @@ final class ControlWriter implements AutoCloseable {
       producer.beginTransaction();
       Future<RecordMetadata> sent = producer.send(ControlCodec.encode(next));
       producer.commitTransaction();
-      // It stands. Whoever is told so should also see it here; and a moment is all that takes.
+      // Whoever is told that it stands should also see it here; a moment is all that takes.
       long offset = get(sent, deadline).offset();
-      var unused =
+      boolean passed =
           get(
               follower.passed(
                   new ControlProbe.End(end.topic(), offset + 1), atMost(READ_LIMIT, deadline)),
               deadline);
+      if (passed && told(next) == null) {
+        throw new NotNow("Kafka has committed it, but it is not there");
+      }
       return new Written.Done(next);
     } finally {
       producer.close(Duration.ZERO);
