@@ -43,6 +43,12 @@ public final class Releases implements AutoCloseable {
   /** How often a command is tried again when another gateway's write came first. */
   private static final int MAX_TRIES = 5;
 
+  /** How long a command waits for the instances' reports. */
+  private static final int SETTLE_TICKS = 20;
+
+  private static final Result STOPPING =
+      new Result.Unavailable("This gateway is being stopped; ask another one");
+
   /** When a write has failed, the next one of a release comes this much later. */
   private static final long PAUSE_NANOS = 1_000_000_000L;
 
@@ -98,7 +104,9 @@ public final class Releases implements AutoCloseable {
   private final AtomicBoolean woken = new AtomicBoolean();
   private final ScheduledThreadPoolExecutor executor;
   private final ControlTopic topic;
-  private volatile boolean caughtUpWithTopic;
+
+  /** Whether this is made whole, so that the topic's thread may use it. */
+  private volatile boolean started;
 
   private Releases(GatewayConfig config) {
     config.services().keySet().forEach(name -> services.put(name, driven()));
@@ -111,14 +119,7 @@ public final class Releases implements AutoCloseable {
               return thread;
             });
     topic = ControlTopic.start(config, new Heard());
-    var unused =
-        topic
-            .ready()
-            .whenComplete(
-                (done, failure) -> {
-                  caughtUpWithTopic = true;
-                  wake();
-                });
+    started = true;
     var unusedTimer =
         executor.scheduleWithFixedDelay(
             this::drive, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -164,7 +165,7 @@ public final class Releases implements AutoCloseable {
 
   /** Holds or resumes a service. */
   public CompletionStage<Result> hold(String service, boolean held) {
-    return command(service, commands -> commands.hold(held));
+    return command(service, false, commands -> commands.hold(held));
   }
 
   /** Limits how many requests start in a second, of all instances together; 0 for no limit. */
@@ -172,105 +173,134 @@ public final class Releases implements AutoCloseable {
     if (perSecond < 0) {
       throw new IllegalArgumentException("found a rate of " + perSecond + ", expected 0 or more");
     }
-    return command(service, commands -> commands.rate(perSecond));
+    return command(service, false, commands -> commands.rate(perSecond));
   }
 
   /** Begins a release. */
   public CompletionStage<Result> release(String service, ReleaseOrder order) {
-    return command(service, commands -> commands.release(order));
+    return command(service, true, commands -> commands.release(order));
   }
 
   /** Ends a release that is under way by going back. */
   public CompletionStage<Result> rollBack(String service) {
-    return command(service, Commands::rollBack);
+    return command(service, true, Commands::rollBack);
   }
 
   /** From now on every version works, as before the first release. */
   public CompletionStage<Result> anyVersion(String service) {
-    return command(service, Commands::anyVersion);
+    return command(service, false, Commands::anyVersion);
   }
 
-  private CompletionStage<Result> command(String service, Function<Commands, Decision> wish) {
+  private CompletionStage<Result> command(
+      String service, boolean needsReports, Function<Commands, Decision> wish) {
     Driven driven = services.get(service);
     if (driven == null) {
       return CompletableFuture.completedStage(new Result.NoSuchService());
     } else if (!commands.tryAcquire()) {
       return CompletableFuture.completedStage(
-          new Result.Unavailable(MAX_COMMANDS + " other commands wait for Kafka; ask again later"));
+          new Result.Unavailable(
+              MAX_COMMANDS + " other commands wait for Kafka now; ask again later"));
     }
-    CompletableFuture<Result> result = new CompletableFuture<>();
-    var unused = result.whenComplete((done, failure) -> commands.release());
-    String id = RequestId.random().toString();
-    run(result, () -> attempt(service, driven, wish, id, MAX_TRIES, result));
-    return result;
+    Command command =
+        new Command(
+            service, driven, wish, RequestId.random().toString(), new CompletableFuture<>());
+    var unused = command.result.whenComplete((done, failure) -> commands.release());
+    run(command, () -> settle(command, needsReports ? SETTLE_TICKS : 0));
+    return command.result;
   }
 
-  private void run(CompletableFuture<Result> result, Runnable step) {
-    try {
-      executor.execute(
-          () -> {
-            try {
-              step.run();
-            } catch (RuntimeException e) {
-              LOG.error("BUG: a command has failed; whether it stands is not known", e);
-              result.complete(new Result.Unavailable("this gateway's log says more"));
-            }
-          });
-    } catch (RejectedExecutionException e) {
-      result.complete(new Result.Unavailable("this gateway is being stopped; ask another one"));
-    }
-  }
-
-  private void attempt(
+  /** What somebody waits for. */
+  private record Command(
       String service,
       Driven driven,
       Function<Commands, Decision> wish,
       String id,
-      int tries,
-      CompletableFuture<Result> result) {
-    if (!topic.isFollowing()) {
-      result.complete(
-          new Result.Unavailable(
-              "the control topic "
-                  + DesiredState.TOPIC
-                  + " can't be read now, so nothing was changed; look whether Kafka runs, and"
-                  + " whether this gateway may read it"));
-      return;
+      CompletableFuture<Result> result) {}
+
+  private void run(Command command, Runnable step) {
+    try {
+      executor.execute(guarded(command, step));
+    } catch (RejectedExecutionException e) {
+      command.result.complete(STOPPING);
     }
+  }
+
+  private static Runnable guarded(Command command, Runnable step) {
+    return () -> {
+      try {
+        step.run();
+      } catch (RuntimeException e) {
+        LOG.error("BUG: a command has failed; whether it stands is not known", e);
+        command.result.complete(new Result.Unavailable("this gateway's log says more"));
+      }
+    };
+  }
+
+  /**
+   * Just after a start it is not known who runs, and so not which version is to be released from.
+   */
+  private void settle(Command command, int ticks) {
+    boolean following = topic.isFollowing();
+    if (ticks > 0 && following && !command.driven.watch.isSettled(true, System.nanoTime())) {
+      try {
+        var unused =
+            executor.schedule(
+                guarded(command, () -> settle(command, ticks - 1)),
+                TICK_MILLIS,
+                TimeUnit.MILLISECONDS);
+      } catch (RejectedExecutionException e) {
+        command.result.complete(STOPPING);
+      }
+    } else if (following) {
+      attempt(command, MAX_TRIES);
+    } else {
+      String problem = topic.problem();
+      command.result.complete(
+          new Result.Unavailable(
+              "Nothing was changed: "
+                  + DesiredState.TOPIC
+                  + " can't be read now; "
+                  + (problem == null ? "look whether Kafka runs" : problem)));
+    }
+  }
+
+  private void attempt(Command command, int tries) {
+    ServiceWatch watch = command.driven.watch;
     Now now = now();
-    Situation seen = driven.watch.situation(topic.instances(service), now);
     Decision decision =
-        wish.apply(
+        command.wish.apply(
             new Commands(
-                service, driven.watch.state(), seen, new Author(gateway, now.millis()), id));
+                command.service,
+                watch.state(),
+                watch.situation(topic.instances(command.service), now),
+                new Author(gateway, now.millis()),
+                command.id));
     if (decision instanceof Decision.Stands stands) {
-      result.complete(new Result.Accepted(stands.state()));
+      command.result.complete(new Result.Accepted(stands.state()));
     } else if (decision instanceof Decision.No no) {
-      result.complete(new Result.Refused(no.code(), no.reason()));
+      command.result.complete(new Result.Refused(no.code(), no.reason()));
     } else if (decision instanceof Decision.Write write) {
       var unused =
           topic
               .write(write.next())
               .whenComplete(
                   (written, failure) ->
-                      run(
-                          result,
-                          () -> {
-                            if (written instanceof Written.Done done) {
-                              learn(driven, done.state());
-                              LOG.info(
-                                  "{}: an operator's command stands: {}",
-                                  service,
-                                  describe(done.state()));
-                              result.complete(new Result.Accepted(done.state()));
-                              drive();
-                            } else if (written instanceof Written.Conflict conflict && tries > 1) {
-                              learn(driven, conflict.current());
-                              attempt(service, driven, wish, id, tries - 1, result);
-                            } else {
-                              result.complete(new Result.Unavailable(why(written, failure)));
-                            }
-                          }));
+                      run(command, () -> attempted(command, tries, written, failure)));
+    }
+  }
+
+  private void attempted(
+      Command command, int tries, @Nullable Written written, @Nullable Throwable failure) {
+    if (written instanceof Written.Done done) {
+      learn(command.driven, done.state());
+      LOG.info("{}: an operator's command stands: {}", command.service, describe(done.state()));
+      command.result.complete(new Result.Accepted(done.state()));
+      drive();
+    } else if (written instanceof Written.Conflict conflict && tries > 1) {
+      learn(command.driven, conflict.current());
+      attempt(command, tries - 1);
+    } else {
+      command.result.complete(new Result.Unavailable(why(written, failure)));
     }
   }
 
@@ -318,6 +348,7 @@ public final class Releases implements AutoCloseable {
   }
 
   private void drive(String service, Driven driven) {
+    var unused = driven.watch.isSettled(topic.isFollowing(), System.nanoTime());
     DesiredState state = driven.watch.state();
     Release release = state == null ? null : state.release();
     if (state == null || release == null) {
@@ -330,7 +361,7 @@ public final class Releases implements AutoCloseable {
     }
     Now now = now();
     if (driven.watch.asksForMembers(now.nanos())) {
-      var unused =
+      var unusedToo =
           topic
               .memberVersions(service)
               .thenAccept(
@@ -341,10 +372,7 @@ public final class Releases implements AutoCloseable {
     }
     ServiceWatch.Look look =
         driven.watch.look(
-            topic.instances(service),
-            doing(service, release),
-            topic.isFollowing() && caughtUpWithTopic,
-            now);
+            topic.instances(service), doing(service, release), topic.isFollowing(), now);
     driven.waitsFor = look.next().waitsFor();
     DesiredState next = look.next().state();
     if (next != null && look.mine() && !driven.writing && now.nanos() >= driven.notBefore) {
@@ -466,9 +494,8 @@ public final class Releases implements AutoCloseable {
     return new Now(System.nanoTime(), System.currentTimeMillis());
   }
 
-  /** Lets the driver look; not before the topic is read, which is also when this is made whole. */
   private void wake() {
-    if (caughtUpWithTopic && woken.compareAndSet(false, true)) {
+    if (started && woken.compareAndSet(false, true)) {
       try {
         executor.execute(this::drive);
       } catch (RejectedExecutionException e) {
@@ -483,7 +510,7 @@ public final class Releases implements AutoCloseable {
     public void onDesired(DesiredState state) {
       Driven driven = services.get(state.service());
       if (driven != null) {
-        driven.watch.onDesired(state, !caughtUpWithTopic, now());
+        driven.watch.onDesired(state, !started || !topic.isFollowing(), now());
         wake();
       }
     }
