@@ -9,7 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
+import java.util.SortedSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
@@ -278,7 +278,7 @@ final class AdminApi {
   }
 
   private AdminProblem noSuchService(String service) {
-    Set<String> names = operations.services();
+    SortedSet<String> names = operations.services();
     String list = names.stream().limit(20).collect(Collectors.joining(", "));
     return new AdminProblem(
         404,

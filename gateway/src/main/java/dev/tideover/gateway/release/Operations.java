@@ -3,7 +3,7 @@ package dev.tideover.gateway.release;
 import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.InstanceReport;
 import java.util.List;
-import java.util.Set;
+import java.util.SortedSet;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
@@ -50,8 +50,8 @@ public interface Operations {
       boolean current,
       List<String> problems) {}
 
-  /** The names of those that are configured, in the configuration's order. */
-  Set<String> services();
+  /** The names of those that are configured. */
+  SortedSet<String> services();
 
   /** How it stands; null for a service that isn't configured. Waits for nothing. */
   @Nullable ServiceState state(String service);

@@ -11,8 +11,8 @@ import dev.tideover.wire.InstanceReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -38,8 +38,8 @@ public final class FakeOperations implements Operations {
   public volatile boolean stuck;
 
   @Override
-  public Set<String> services() {
-    return new TreeMap<>(Map.of("orders", 1, "stock", 2)).keySet();
+  public SortedSet<String> services() {
+    return new TreeSet<>(List.of("orders", "stock"));
   }
 
   @Override
