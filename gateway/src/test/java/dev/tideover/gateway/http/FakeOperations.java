@@ -34,6 +34,9 @@ public final class FakeOperations implements Operations {
   /** What each wish gets instead of what it should; null for that. */
   public volatile @Nullable Result instead;
 
+  /** What new instances have seen. */
+  public volatile long epochSeen = 1;
+
   /** Never answers. */
   public volatile boolean stuck;
 
@@ -238,7 +241,7 @@ public final class FakeOperations implements Operations {
                 name,
                 "run-1",
                 state,
-                1,
+                epochSeen,
                 4,
                 new InstanceReport.Counts(1_000, 3, 0, 1, 2, 35)),
             420));
