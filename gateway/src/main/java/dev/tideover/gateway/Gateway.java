@@ -10,12 +10,14 @@ import dev.tideover.gateway.exchange.Waiters;
 import dev.tideover.gateway.http.AdminFront;
 import dev.tideover.gateway.http.HealthCheck;
 import dev.tideover.gateway.http.HttpFront;
+import dev.tideover.gateway.http.ServiceLoad;
 import dev.tideover.gateway.kafka.Backlog;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
 import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
 import dev.tideover.gateway.kafka.RequestSearch;
 import dev.tideover.gateway.kafka.Topics;
+import dev.tideover.gateway.release.Releases;
 import dev.tideover.gateway.route.Routes;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.DeploymentOptions;
@@ -72,6 +74,7 @@ public final class Gateway implements AutoCloseable {
   private @Nullable RequestLog log;
   private @Nullable Backlog backlog;
   private @Nullable Exchanges exchanges;
+  private @Nullable Releases releases;
   private int adminPort;
 
   /** A gateway that is yet to be started. */
@@ -131,10 +134,13 @@ public final class Gateway implements AutoCloseable {
     goOn();
     Topics.ensure(config);
     goOn();
+    Releases releases = onClose(Releases.start(config));
+    this.releases = releases;
     RequestLog log = onClose(RequestLog.start(config));
     this.log = log;
     Backlog backlog = onClose(Backlog.start(config));
     this.backlog = backlog;
+    admin.serve(releases, service -> load(backlog, service));
     RequestSearch search = onClose(RequestSearch.start(config));
     Waiters waiters = new Waiters();
     ReplyStore replies = onClose(ReplyStore.start(config, waiters));
@@ -143,7 +149,7 @@ public final class Gateway implements AutoCloseable {
             new Exchanges(
                 config,
                 routes,
-                new Exchanges.Parts(log, replies, backlog, search),
+                new Exchanges.Parts(log, replies, backlog, search, releases::onClientFailed),
                 waiters,
                 signer,
                 keyedIds));
@@ -173,6 +179,11 @@ public final class Gateway implements AutoCloseable {
       opened = true;
     }
     LOG.info("Ready: clients at port {}, operators at port {}", port(), adminPort);
+  }
+
+  private static @Nullable ServiceLoad load(Backlog backlog, String service) {
+    Backlog.Load load = backlog.load(service);
+    return load == null ? null : new ServiceLoad(load.waiting(), load.oldest(), load.perSecond());
   }
 
   private void check(String name, BooleanSupplier good, String problem) {
@@ -297,6 +308,7 @@ public final class Gateway implements AutoCloseable {
       Objects.requireNonNull(log).update(next);
     }
     Objects.requireNonNull(backlog).update(next);
+    Objects.requireNonNull(releases).update(next);
     Objects.requireNonNull(exchanges).update(next, routes);
     config = next;
     return change;

@@ -4,11 +4,9 @@ import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ControlTopic;
 import dev.tideover.gateway.kafka.ControlTopic.Written;
 import dev.tideover.gateway.release.Commands.Decision;
-import dev.tideover.gateway.release.ServiceMeter.Phase;
 import dev.tideover.gateway.release.ServiceWatch.Now;
 import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.DesiredState.Release;
-import dev.tideover.wire.DesiredState.Step;
 import dev.tideover.wire.InstanceReport;
 import dev.tideover.wire.RequestId;
 import java.util.Collections;
@@ -21,7 +19,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -40,33 +37,22 @@ public final class Releases implements Operations, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Releases.class);
   private static final long TICK_MILLIS = 200;
 
-  /** More commands at a time are refused. */
-  private static final int MAX_COMMANDS = 100;
-
-  /** How often a command is tried again when another gateway's write came first. */
-  private static final int MAX_TRIES = 5;
-
   /** When a write has failed, the next one of a release comes this much later. */
   private static final long PAUSE_NANOS = 1_000_000_000L;
 
-  /** With no reply that waited longer than this within the last seconds, all have caught up. */
-  private static final long CAUGHT_UP_MILLIS = 1_000;
-
-  private static final int CAUGHT_UP_SECONDS = 2;
-
-  /** A configured service. Its fields but the first are the driver's thread's. */
+  /** A configured service. Its fields but the watch are the driver's thread's. */
   private static final class Driven {
     final ServiceWatch watch;
+    final Phases phases;
     boolean writing;
     long notBefore = Long.MIN_VALUE;
-    @Nullable String measured;
-    boolean caughtUp;
 
     /** What the release waits for; read by any thread. */
     volatile String waitsFor = "";
 
-    Driven(ServiceWatch watch) {
+    Driven(ServiceWatch watch, Phases phases) {
       this.watch = watch;
+      this.phases = phases;
     }
   }
 
@@ -74,14 +60,16 @@ public final class Releases implements Operations, AutoCloseable {
   private final long jitterNanos = ThreadLocalRandom.current().nextLong(1_000_000_000L);
   private final ServiceMeter meter = new ServiceMeter();
   private final Map<String, Driven> services = new ConcurrentHashMap<>();
-  private final Semaphore commands = new Semaphore(MAX_COMMANDS);
   private final AtomicBoolean woken = new AtomicBoolean();
   private final ScheduledThreadPoolExecutor executor;
   private final ControlTopic topic;
-  private volatile boolean caughtUpWithTopic;
+  private final CommandRunner commands;
+
+  /** Whether this is made whole, so that the topic's thread may use it. */
+  private volatile boolean started;
 
   private Releases(GatewayConfig config) {
-    config.services().keySet().forEach(name -> services.put(name, driven()));
+    config.services().keySet().forEach(name -> services.put(name, driven(name)));
     executor =
         new ScheduledThreadPoolExecutor(
             1,
@@ -91,14 +79,8 @@ public final class Releases implements Operations, AutoCloseable {
               return thread;
             });
     topic = ControlTopic.start(config, new Heard());
-    var unused =
-        topic
-            .ready()
-            .whenComplete(
-                (done, failure) -> {
-                  caughtUpWithTopic = true;
-                  wake();
-                });
+    commands = new CommandRunner(gateway, topic, executor, this::drive);
+    started = true;
     var unusedTimer =
         executor.scheduleWithFixedDelay(
             this::drive, TICK_MILLIS, TICK_MILLIS, TimeUnit.MILLISECONDS);
@@ -109,8 +91,8 @@ public final class Releases implements Operations, AutoCloseable {
     return new Releases(config);
   }
 
-  private Driven driven() {
-    return new Driven(new ServiceWatch(gateway, jitterNanos));
+  private Driven driven(String service) {
+    return new Driven(new ServiceWatch(gateway, jitterNanos), new Phases(meter, service));
   }
 
   /** What is told of every reply. */
@@ -123,7 +105,7 @@ public final class Releases implements Operations, AutoCloseable {
     services.keySet().retainAll(config.services().keySet());
     for (String name : config.services().keySet()) {
       if (!services.containsKey(name)) {
-        Driven added = driven();
+        Driven added = driven(name);
         services.put(name, added);
         // After the put: what is newer comes by the listener, and the older one is ignored.
         DesiredState known = topic.desired(name);
@@ -144,7 +126,7 @@ public final class Releases implements Operations, AutoCloseable {
 
   @Override
   public CompletionStage<Result> hold(String service, boolean held) {
-    return command(service, commands -> commands.hold(held));
+    return command(service, false, commands -> commands.hold(held));
   }
 
   @Override
@@ -152,129 +134,30 @@ public final class Releases implements Operations, AutoCloseable {
     if (perSecond < 0) {
       throw new IllegalArgumentException("found a rate of " + perSecond + ", expected 0 or more");
     }
-    return command(service, commands -> commands.rate(perSecond));
+    return command(service, false, commands -> commands.rate(perSecond));
   }
 
   @Override
   public CompletionStage<Result> release(String service, ReleaseOrder order) {
-    return command(service, commands -> commands.release(order));
+    return command(service, true, commands -> commands.release(order));
   }
 
   @Override
   public CompletionStage<Result> rollBack(String service) {
-    return command(service, Commands::rollBack);
+    return command(service, true, Commands::rollBack);
   }
 
   @Override
   public CompletionStage<Result> anyVersion(String service) {
-    return command(service, Commands::anyVersion);
+    return command(service, false, Commands::anyVersion);
   }
 
-  private CompletionStage<Result> command(String service, Function<Commands, Decision> wish) {
+  private CompletionStage<Result> command(
+      String service, boolean needsReports, Function<Commands, Decision> wish) {
     Driven driven = services.get(service);
-    if (driven == null) {
-      return CompletableFuture.completedStage(new Result.NoSuchService());
-    } else if (!commands.tryAcquire()) {
-      return CompletableFuture.completedStage(
-          new Result.Unavailable(MAX_COMMANDS + " other commands wait for Kafka; ask again later"));
-    }
-    CompletableFuture<Result> result = new CompletableFuture<>();
-    var unused = result.whenComplete((done, failure) -> commands.release());
-    String id = RequestId.random().toString();
-    run(result, () -> attempt(service, driven, wish, id, MAX_TRIES, result));
-    return result;
-  }
-
-  private void run(CompletableFuture<Result> result, Runnable step) {
-    try {
-      executor.execute(
-          () -> {
-            try {
-              step.run();
-            } catch (RuntimeException e) {
-              LOG.error("BUG: a command has failed; whether it stands is not known", e);
-              result.complete(new Result.Unavailable("this gateway's log says more"));
-            }
-          });
-    } catch (RejectedExecutionException e) {
-      result.complete(new Result.Unavailable("this gateway is being stopped; ask another one"));
-    }
-  }
-
-  private void attempt(
-      String service,
-      Driven driven,
-      Function<Commands, Decision> wish,
-      String id,
-      int tries,
-      CompletableFuture<Result> result) {
-    if (!topic.isFollowing()) {
-      result.complete(
-          new Result.Unavailable(
-              "the control topic "
-                  + DesiredState.TOPIC
-                  + " can't be read now, so nothing was changed; look whether Kafka runs, and"
-                  + " whether this gateway may read it"));
-      return;
-    }
-    Now now = now();
-    Situation seen = driven.watch.situation(topic.instances(service), now);
-    Decision decision =
-        wish.apply(
-            new Commands(
-                service, driven.watch.state(), seen, new Author(gateway, now.millis()), id));
-    if (decision instanceof Decision.Stands stands) {
-      result.complete(new Result.Accepted(stands.state()));
-    } else if (decision instanceof Decision.No no) {
-      result.complete(new Result.Refused(no.code(), no.reason()));
-    } else if (decision instanceof Decision.Write write) {
-      var unused =
-          topic
-              .write(write.next())
-              .whenComplete(
-                  (written, failure) ->
-                      run(
-                          result,
-                          () -> {
-                            if (written instanceof Written.Done done) {
-                              learn(driven, done.state());
-                              LOG.info(
-                                  "{}: an operator's command stands: {}",
-                                  service,
-                                  describe(done.state()));
-                              result.complete(new Result.Accepted(done.state()));
-                              drive();
-                            } else if (written instanceof Written.Conflict conflict && tries > 1) {
-                              learn(driven, conflict.current());
-                              attempt(service, driven, wish, id, tries - 1, result);
-                            } else {
-                              result.complete(new Result.Unavailable(why(written, failure)));
-                            }
-                          }));
-    }
-  }
-
-  private static String why(@Nullable Written written, @Nullable Throwable failure) {
-    if (written instanceof Written.Unknown unknown) {
-      return unknown.why();
-    }
-    return failure == null
-        ? "other gateways wrote at the same time, again and again; nothing was changed"
-        : String.valueOf(failure.getMessage());
-  }
-
-  private static String describe(DesiredState state) {
-    Release release = state.release();
-    return "epoch "
-        + state.epoch()
-        + ", "
-        + (state.activeVersion() == null ? "every version" : state.activeVersion() + " alone")
-        + " works"
-        + (state.held() ? ", held" : "")
-        + (state.rate() > 0 ? ", " + state.rate() + " requests/s" : "")
-        + (release == null || release.step().isEnd()
-            ? ""
-            : ", release to " + release.to() + " at the step " + release.step().text());
+    return driven == null
+        ? CompletableFuture.completedStage(new Result.NoSuchService())
+        : commands.run(service, driven.watch, needsReports, wish);
   }
 
   private void learn(Driven driven, @Nullable DesiredState state) {
@@ -298,19 +181,20 @@ public final class Releases implements Operations, AutoCloseable {
   }
 
   private void drive(String service, Driven driven) {
+    var unused = driven.watch.isSettled(topic.isFollowing(), System.nanoTime());
     DesiredState state = driven.watch.state();
     Release release = state == null ? null : state.release();
     if (state == null || release == null) {
       return;
     }
-    measure(service, driven, release);
+    driven.phases.at(release);
     if (release.step().isEnd()) {
       driven.waitsFor = "";
       return;
     }
     Now now = now();
     if (driven.watch.asksForMembers(now.nanos())) {
-      var unused =
+      var unusedToo =
           topic
               .memberVersions(service)
               .thenAccept(
@@ -321,26 +205,12 @@ public final class Releases implements Operations, AutoCloseable {
     }
     ServiceWatch.Look look =
         driven.watch.look(
-            topic.instances(service),
-            doing(service, release),
-            topic.isFollowing() && caughtUpWithTopic,
-            now);
+            topic.instances(service), driven.phases.doing(release), topic.isFollowing(), now);
     driven.waitsFor = look.next().waitsFor();
     DesiredState next = look.next().state();
     if (next != null && look.mine() && !driven.writing && now.nanos() >= driven.notBefore) {
       write(service, driven, next);
     }
-  }
-
-  private ServiceWatch.Doing doing(String service, Release release) {
-    if (release.step() != Step.ACTIVATE && release.step() != Step.VERIFY) {
-      return ServiceWatch.Doing.UNKNOWN;
-    }
-    Measures.OfVersion after =
-        meter.of(service, release.id(), Phase.AFTER).versions().get(release.to());
-    return new ServiceWatch.Doing(
-        meter.of(service, release.id(), Phase.BEFORE),
-        after == null ? Measures.Latency.NONE : after.handling());
   }
 
   private void write(String service, Driven driven, DesiredState next) {
@@ -373,7 +243,7 @@ public final class Releases implements Operations, AutoCloseable {
           "The release of {} can't go on from here now: {}. What stands is kept; tried again in a"
               + " second, and by the other gateways",
           service,
-          why(written, failure));
+          CommandRunner.why(written, failure));
     }
   }
 
@@ -387,27 +257,6 @@ public final class Releases implements Operations, AutoCloseable {
           release.to(),
           release.step().text(),
           release.reason().isEmpty() ? "" : ". " + release.reason());
-    }
-  }
-
-  /** Keeps apart in the meter what belongs to which phase of a release. */
-  private void measure(String service, Driven driven, Release release) {
-    if (!release.id().equals(driven.measured)) {
-      if (release.step().isEnd()) {
-        return;
-      }
-      driven.measured = release.id();
-      driven.caughtUp = false;
-      meter.begin(service, release.id());
-    }
-    if (release.step().isEnd()) {
-      meter.end(service, release.id());
-    } else if (release.step() == Step.VERIFY && !driven.caughtUp) {
-      Measures last = meter.last(service, CAUGHT_UP_SECONDS);
-      if (last.latency().count() > 0 && last.longestHeldMillis() < CAUGHT_UP_MILLIS) {
-        driven.caughtUp = true;
-        meter.after(service, release.id());
-      }
     }
   }
 
@@ -451,9 +300,8 @@ public final class Releases implements Operations, AutoCloseable {
     return new Now(System.nanoTime(), System.currentTimeMillis());
   }
 
-  /** Lets the driver look; not before the topic is read, which is also when this is made whole. */
   private void wake() {
-    if (caughtUpWithTopic && woken.compareAndSet(false, true)) {
+    if (started && woken.compareAndSet(false, true)) {
       try {
         executor.execute(this::drive);
       } catch (RejectedExecutionException e) {
@@ -468,7 +316,7 @@ public final class Releases implements Operations, AutoCloseable {
     public void onDesired(DesiredState state) {
       Driven driven = services.get(state.service());
       if (driven != null) {
-        driven.watch.onDesired(state, !caughtUpWithTopic, now());
+        driven.watch.onDesired(state, !started || !topic.isFollowing(), now());
         wake();
       }
     }
@@ -496,6 +344,7 @@ public final class Releases implements Operations, AutoCloseable {
   @Override
   public void close() {
     executor.shutdownNow();
+    commands.close();
     topic.close();
   }
 }

@@ -22,6 +22,9 @@ final class ServiceWatch {
   /** How often Kafka is asked who is in the group, while that matters. */
   static final long MEMBERS_NANOS = 500_000_000L;
 
+  /** In this time everybody who lives reports; before, who isn't heard may be there. */
+  static final long SETTLE_NANOS = 2_500_000_000L;
+
   private static final long NEVER = Long.MIN_VALUE;
 
   /** The moment of a look. */
@@ -59,6 +62,12 @@ final class ServiceWatch {
 
   /** Since when the next state has been due, {@link #NEVER} while none is. */
   private long dueSince = NEVER;
+
+  /** Where it leads, so that another one is due from its own beginning. */
+  private @Nullable Step due;
+
+  /** Since when the topic has been read without a pause, {@link #NEVER} while it isn't. */
+  private long followingSince = NEVER;
 
   private @Nullable Set<String> members;
   private long membersAskedAt = NEVER;
@@ -164,9 +173,11 @@ final class ServiceWatch {
   /**
    * Looks at the instances that are heard, and at what comes next.
    *
-   * @param following whether the topic is being read; while it isn't nothing is decided
+   * @param following whether the topic is being read; while it isn't, and until everybody can have
+   *     reported, nothing is decided
    */
   synchronized Look look(List<Instance> instances, Doing doing, boolean following, Now now) {
+    boolean settled = isSettled(following, now.nanos());
     DesiredState current = state;
     Release release = current == null ? null : current.release();
     long stateMillis = current == null ? 0 : millis(stateAt, now);
@@ -178,13 +189,17 @@ final class ServiceWatch {
     Situation seen = situation(instances, bad, now);
     if (current == null) {
       return new Look(null, seen, ReleaseMachine.Next.NOTHING, false);
-    } else if (!following) {
+    } else if (!settled) {
+      dueSince = NEVER;
       return new Look(
           current,
           seen,
           release == null || release.step().isEnd()
               ? ReleaseMachine.Next.NOTHING
-              : ReleaseMachine.Next.waits("Kafka, since the control topic can't be read now"),
+              : ReleaseMachine.Next.waits(
+                  following
+                      ? "the instances' reports, since this gateway hasn't heard them for long"
+                      : "Kafka, since the control topic can't be read now"),
           false);
     }
     ReleaseMachine.Next next =
@@ -193,11 +208,24 @@ final class ServiceWatch {
       dueSince = NEVER;
       return new Look(current, seen, next, false);
     }
-    if (dueSince == NEVER) {
+    Release then = next.state().release();
+    Step leadsTo = then == null ? null : then.step();
+    if (dueSince == NEVER || leadsTo != due) {
       dueSince = now.nanos();
+      due = leadsTo;
     }
     boolean mine = current.by().equals(gateway) || now.nanos() - dueSince >= takeOverNanos;
     return new Look(current, seen, next, mine);
+  }
+
+  /** Whether everybody who lives can be told from who doesn't; to be asked all the time. */
+  synchronized boolean isSettled(boolean following, long nanos) {
+    if (!following) {
+      followingSince = NEVER;
+    } else if (followingSince == NEVER) {
+      followingSince = nanos;
+    }
+    return followingSince != NEVER && nanos - followingSince >= SETTLE_NANOS;
   }
 
   /** What is seen, without a judgement on a version on trial. */

@@ -98,6 +98,7 @@ final class ReleaseSimulator {
     final long skew;
     final Map<String, Long> heard = new HashMap<>();
     final Map<String, InstanceReport> reports = new HashMap<>();
+    final Map<String, InstanceReport> unread = new HashMap<>();
     ServiceWatch watch;
     int seen;
     boolean alive = true;
@@ -124,6 +125,7 @@ final class ReleaseSimulator {
   private final ReleaseOrder order;
   private final boolean greenErrs;
   private final boolean greenHangs;
+  private final boolean blueHangs;
   private long now;
   private int names;
   private long holdSince = -1;
@@ -135,6 +137,7 @@ final class ReleaseSimulator {
     this.random = new Random(seed * 0x9E3779B97F4A7C15L + 1);
     this.greenErrs = random.nextInt(4) == 0;
     this.greenHangs = random.nextInt(6) == 0;
+    this.blueHangs = random.nextInt(6) == 0;
     this.order =
         new ReleaseOrder(
             GREEN,
@@ -284,7 +287,8 @@ final class ReleaseSimulator {
     if (service.state == State.ACTIVE && service.running == 0) {
       service.running = 1;
       service.runningSince = now;
-      service.hangs = service.version.equals(GREEN) && greenHangs && random.nextInt(10) == 0;
+      boolean mayHang = service.version.equals(GREEN) ? greenHangs : blueHangs;
+      service.hangs = mayHang && random.nextInt(10) == 0;
     }
   }
 
@@ -294,6 +298,7 @@ final class ReleaseSimulator {
     if (clean) {
       InstanceReport last = service.report(now);
       for (Gateway gateway : gateways) {
+        gateway.unread.remove(last.key());
         if (gateway.alive && gateway.reports.remove(last.key()) != null) {
           gateway.watch.onGone(last, true);
         }
@@ -324,7 +329,9 @@ final class ReleaseSimulator {
   }
 
   private void hear(Gateway gateway, InstanceReport report) {
-    if (gateway.alive && gateway.pausedUntil <= now) {
+    if (gateway.alive && gateway.pausedUntil > now) {
+      gateway.unread.put(report.key(), report);
+    } else if (gateway.alive) {
       gateway.heard.put(report.key(), now);
       gateway.reports.put(report.key(), report);
       gateway.watch.onReport(report, now * 1_000_000);
@@ -336,6 +343,9 @@ final class ReleaseSimulator {
     while (gateway.seen < log.size()) {
       gateway.watch.onDesired(log.get(gateway.seen++), found, clock(gateway));
     }
+    List<InstanceReport> unread = List.copyOf(gateway.unread.values());
+    gateway.unread.clear();
+    unread.forEach(report -> hear(gateway, report));
     for (String key : List.copyOf(gateway.reports.keySet())) {
       if (now - gateway.heard.get(key) > EXPIRY) {
         gateway.watch.onGone(gateway.reports.remove(key), false);
