@@ -212,7 +212,7 @@ public final class Engine implements TideoverConsumer {
         "{} finishes what it has begun and leaves the group: version {} handles the requests now",
         settings.by(),
         activeVersion());
-    ending.standDown();
+    ending.standDown(activeVersion());
     status.standBy();
     guide.stands(State.STANDBY, epoch);
   }

@@ -189,6 +189,14 @@ final class Members implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether an instance of this version is in the group, or has asked to be; any thread. Done with
+   * false where Kafka doesn't say.
+   */
+  CompletableFuture<Boolean> inGroup(String version) {
+    return cleaner.inGroup(version);
+  }
+
   private static boolean await(CompletableFuture<Void> future, Duration timeout)
       throws InterruptedException {
     try {

@@ -117,7 +117,8 @@ final class PollLoop {
   }
 
   private long longestPoll() {
-    long wait = draining || core.anyFull() ? FULL_POLL : core.isQuiet() ? QUIET_POLL : BUSY_POLL;
+    boolean hurry = draining || steering.isEnding() || core.anyFull();
+    long wait = hurry ? FULL_POLL : core.isQuiet() ? QUIET_POLL : BUSY_POLL;
     return Math.min(wait, core.untilNextStart(now()));
   }
 
@@ -141,7 +142,8 @@ final class PollLoop {
 
   private void flow() {
     core.flow();
-    mailbox.wakeAt(draining ? 1 : core.anyFull() ? WAKE_AT_WHEN_FULL : WAKE_AT);
+    mailbox.wakeAt(
+        draining || steering.isHeld() ? 1 : core.anyFull() ? WAKE_AT_WHEN_FULL : WAKE_AT);
   }
 
   private void commit() {
@@ -283,7 +285,7 @@ final class PollLoop {
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       mailbox.leavePoll();
       core.close(partitions);
-      long deadline = now() + REVOKE_BUDGET;
+      long deadline = steering.soonest(now() + REVOKE_BUDGET);
       try {
         while (!core.drained(partitions) && now() - deadline < 0) {
           start();

@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -35,9 +36,6 @@ final class Session implements AutoCloseable {
   private static final Duration WARM_UP_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration WORKERS_TIMEOUT = Duration.ofSeconds(2);
 
-  /** What a version that is taken back gets for what it runs, from when it learns of it. */
-  private static final long ROLL_BACK_BUDGET = TimeUnit.SECONDS.toNanos(5);
-
   /**
    * How long one that is no longer active waits for the other version to join. More than the
    * broker's {@code group.initial.rebalance.delay.ms} would be in vain: that is what it saves.
@@ -45,12 +43,12 @@ final class Session implements AutoCloseable {
   private static final long LONGEST_LINGER = TimeUnit.SECONDS.toNanos(3);
 
   private final Settings settings;
-  private final Guide guide;
   private final GroupMember member;
   private final Mailbox mailbox;
   private final @Nullable Members members;
   private final Assembly parts;
   private final String incarnation = UUID.randomUUID().toString();
+  private final CountDownLatch stop;
   private final Occasionally maySayNotCancelled = new Occasionally(Duration.ofSeconds(10));
 
   /** What is to be closed, the last opened first. */
@@ -80,7 +78,7 @@ final class Session implements AutoCloseable {
       BooleanSupplier nothingHeld,
       CountDownLatch stop) {
     this.settings = settings;
-    this.guide = guide;
+    this.stop = stop;
     try {
       GroupMember group = GroupMember.create(settings, System::nanoTime, stop);
       opened.push(() -> group.leave(false)); // for a second time, mostly, which does nothing
@@ -258,22 +256,17 @@ final class Session implements AutoCloseable {
   /**
    * Another version is active: ends what runs, commits, and leaves.
    *
-   * <p>A classic group that becomes empty makes its next member wait for the broker's {@code
-   * group.initial.rebalance.delay.ms}. So this one stays in it, and starts nothing, until the other
-   * version has joined, which makes a new generation. With KIP-848 there is no such delay, and a
-   * partition is free for the other one only when this one has left.
+   * @param active the version; null for not known
    */
-  void standDown() throws InterruptedException {
-    int generation = member.generation();
+  void standDown(@Nullable String active) throws InterruptedException {
     try {
-      parts.loop.drain(budget());
+      int generation = member.generation();
+      long now = System.nanoTime();
+      long deadline = parts.steering.soonest(now + settings.drainTimeout().toNanos());
+      parts.loop.drain(Math.max(0, deadline - now));
       parts.loop.giveUp();
-      long deadline = System.nanoTime() + LONGEST_LINGER;
-      while (ClientProperties.isClassic(settings)
-          && !guide.stopping()
-          && member.generation() == generation
-          && System.nanoTime() - deadline < 0) {
-        parts.loop.idle();
+      if (ClientProperties.isClassic(settings)) {
+        linger(generation, active);
       }
     } catch (IllegalStateException taken) {
       if (!(taken.getCause() instanceof FencedInstanceIdException)) {
@@ -287,11 +280,31 @@ final class Session implements AutoCloseable {
     }
   }
 
-  private long budget() {
-    if (!parts.steering.isRolledBack()) {
-      return settings.drainTimeout().toNanos();
+  /**
+   * Stays a member, and does nothing, until the other version has one. A classic group that becomes
+   * empty makes its next member wait for the broker's {@code group.initial.rebalance.delay.ms}; one
+   * that doesn't makes it wait for the others to join anew, which they learn of at their next
+   * heartbeat, and is content if they leave instead. So the best time to leave is when the other
+   * one has asked to join, which the group tells; and at the latest when it has joined, since that
+   * makes a new generation. (With KIP-848 there is no such delay, and the other one gets partitions
+   * only when this one has left.)
+   */
+  private void linger(int generation, @Nullable String active) throws InterruptedException {
+    long deadline = System.nanoTime() + LONGEST_LINGER;
+    CompletableFuture<Boolean> asked = null;
+    while (stop.getCount() > 0
+        && member.generation() == generation
+        && System.nanoTime() - deadline < 0) {
+      if (asked == null && members != null && active != null) {
+        asked = members.inGroup(active);
+      } else if (asked != null && asked.isDone()) {
+        if (asked.getNow(false)) {
+          return;
+        }
+        asked = null;
+      }
+      parts.loop.idle();
     }
-    return Math.max(0, parts.steering.rolledBackAt() + ROLL_BACK_BUDGET - System.nanoTime());
   }
 
   /**

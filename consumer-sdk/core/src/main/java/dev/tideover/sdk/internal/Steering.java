@@ -29,6 +29,9 @@ final class Steering {
   /** How old what is said of the activity may be while nothing changes. */
   private static final long ACTIVITY_AGE = TimeUnit.MILLISECONDS.toNanos(250);
 
+  /** What a version that is taken back gets for what it runs, from when it learns of it. */
+  private static final long ROLL_BACK_BUDGET = TimeUnit.SECONDS.toNanos(5);
+
   private volatile Activity activity = new Activity(0, 0, 0);
   private long activityAt;
   private @Nullable State told;
@@ -69,6 +72,11 @@ final class Steering {
   /** Whether nothing starts. */
   boolean isHeld() {
     return held;
+  }
+
+  /** Whether it is held, and isn't still yet: others wait for that. */
+  boolean isEnding() {
+    return held && told != State.DRAINED;
   }
 
   /** Applies what is wanted. To be called before anything is started. */
@@ -139,14 +147,9 @@ final class Steering {
     rolledBack = back;
   }
 
-  /** Whether a release is taking this version back, so that what it runs has little time. */
-  boolean isRolledBack() {
-    return rolledBack;
-  }
-
-  /** Since when. */
-  long rolledBackAt() {
-    return rolledBackAt;
+  /** This, or when a version that is taken back has to be done with what it runs. */
+  long soonest(long deadline) {
+    return rolledBack ? Math.min(deadline, rolledBackAt + ROLL_BACK_BUDGET) : deadline;
   }
 
   private void say(DesiredState wanted) {
