@@ -611,7 +611,8 @@ public class Core<W> {
 
   /** Begins a commit if it is time for one. */
   public void commit(long now) {
-    commits.begin(now);
+    // Held, and nothing runs any more: another one may wait for this one to be still.
+    commits.begin(throttle.isStopped() && lanes.busy() == 0, now);
   }
 
   /** What would be committed now. */
