@@ -276,6 +276,11 @@ final class Assignment<W> {
         && (offset > committed || ends > committedEnds || isClean() != committedClean);
   }
 
+  /** Whether something has ended here that no commit has told Kafka. */
+  boolean hasUncommitted() {
+    return ends > committedEnds;
+  }
+
   /** Whether Kafka knows that somebody has the partition. */
   boolean isMarked() {
     return !committedClean;

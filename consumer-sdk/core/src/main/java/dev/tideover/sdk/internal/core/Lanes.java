@@ -474,7 +474,7 @@ public class Lanes<W> {
       }
     }
     for (Assignment<W> assignment : assignments.values()) {
-      if (assignment.hasNews() || !assignment.finished.isWritten()) {
+      if (assignment.hasUncommitted() || !assignment.finished.isWritten()) {
         return false;
       }
     }
