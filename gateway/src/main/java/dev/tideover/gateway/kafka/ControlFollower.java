@@ -205,7 +205,10 @@ final class ControlFollower implements AutoCloseable {
     CompletableFuture<ControlProbe.End> asking = question;
     if (asking == null && now - asked >= ASK_NANOS) {
       asked = now;
-      question = probe.end();
+      question =
+          topic == null
+              ? probe.topic().thenCompose(there -> probe.end()).toCompletableFuture()
+              : probe.end();
     } else if (asking != null && asking.isDone()) {
       question = null;
       try {

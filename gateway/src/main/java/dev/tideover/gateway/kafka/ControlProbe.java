@@ -64,7 +64,8 @@ final class ControlProbe implements AutoCloseable {
         .toCompletableFuture();
   }
 
-  private CompletionStage<Uuid> topic() {
+  /** Which topic it is; failed if there is none, which the client doesn't log. */
+  CompletionStage<Uuid> topic() {
     return Objects.requireNonNull(
             admin
                 .describeTopics(

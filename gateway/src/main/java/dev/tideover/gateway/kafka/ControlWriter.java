@@ -156,6 +156,11 @@ final class ControlWriter implements AutoCloseable {
       for (int round = 1; deadline - System.nanoTime() > 0; round++) {
         try {
           Written written = told(next);
+          String problem = follower.problem();
+          if (written == null && problem != null) {
+            return new Written.Unknown(
+                "not written: " + DesiredState.TOPIC + " can't be read: " + problem);
+          }
           return written == null ? tryOnce(next, deadline) : written;
         } catch (NotNow e) {
           why = String.valueOf(e.getMessage());
@@ -246,12 +251,8 @@ final class ControlWriter implements AutoCloseable {
   private ControlProbe.End catchUp(long deadline) throws NotNow, InterruptedException {
     ControlProbe.End end = get(probe.end(), deadline);
     if (!get(follower.passed(end, atMost(READ_LIMIT, deadline)), deadline)) {
-      String problem = follower.problem();
       throw new NotNow(
-          "not written: "
-              + DesiredState.TOPIC
-              + " could not be read to its end"
-              + (problem == null ? " in time" : ": " + problem));
+          "not written: " + DesiredState.TOPIC + " could not be read to its end in time");
     }
     return end;
   }
