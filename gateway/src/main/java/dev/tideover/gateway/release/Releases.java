@@ -4,11 +4,9 @@ import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.ControlTopic;
 import dev.tideover.gateway.kafka.ControlTopic.Written;
 import dev.tideover.gateway.release.Commands.Decision;
-import dev.tideover.gateway.release.ServiceMeter.Phase;
 import dev.tideover.gateway.release.ServiceWatch.Now;
 import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.DesiredState.Release;
-import dev.tideover.wire.DesiredState.Step;
 import dev.tideover.wire.InstanceReport;
 import dev.tideover.wire.RequestId;
 import java.util.List;
@@ -18,7 +16,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -37,25 +34,8 @@ public final class Releases implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Releases.class);
   private static final long TICK_MILLIS = 200;
 
-  /** More commands at a time are refused. */
-  private static final int MAX_COMMANDS = 100;
-
-  /** How often a command is tried again when another gateway's write came first. */
-  private static final int MAX_TRIES = 5;
-
-  /** How long a command waits for the instances' reports. */
-  private static final int SETTLE_TICKS = 20;
-
-  private static final Result STOPPING =
-      new Result.Unavailable("This gateway is being stopped; ask another one");
-
   /** When a write has failed, the next one of a release comes this much later. */
   private static final long PAUSE_NANOS = 1_000_000_000L;
-
-  /** With no reply that waited longer than this within the last seconds, all have caught up. */
-  private static final long CAUGHT_UP_MILLIS = 1_000;
-
-  private static final int CAUGHT_UP_SECONDS = 2;
 
   /** What came of an operator's wish. */
   public sealed interface Result {
@@ -80,19 +60,19 @@ public final class Releases implements AutoCloseable {
       boolean current,
       List<String> problems) {}
 
-  /** A configured service. Its fields but the first are the driver's thread's. */
+  /** A configured service. Its fields but the watch are the driver's thread's. */
   private static final class Driven {
     final ServiceWatch watch;
+    final Phases phases;
     boolean writing;
     long notBefore = Long.MIN_VALUE;
-    @Nullable String measured;
-    boolean caughtUp;
 
     /** What the release waits for; read by any thread. */
     volatile String waitsFor = "";
 
-    Driven(ServiceWatch watch) {
+    Driven(ServiceWatch watch, Phases phases) {
       this.watch = watch;
+      this.phases = phases;
     }
   }
 
@@ -100,16 +80,16 @@ public final class Releases implements AutoCloseable {
   private final long jitterNanos = ThreadLocalRandom.current().nextLong(1_000_000_000L);
   private final ServiceMeter meter = new ServiceMeter();
   private final Map<String, Driven> services = new ConcurrentHashMap<>();
-  private final Semaphore commands = new Semaphore(MAX_COMMANDS);
   private final AtomicBoolean woken = new AtomicBoolean();
   private final ScheduledThreadPoolExecutor executor;
   private final ControlTopic topic;
+  private final CommandRunner commands;
 
   /** Whether this is made whole, so that the topic's thread may use it. */
   private volatile boolean started;
 
   private Releases(GatewayConfig config) {
-    config.services().keySet().forEach(name -> services.put(name, driven()));
+    config.services().keySet().forEach(name -> services.put(name, driven(name)));
     executor =
         new ScheduledThreadPoolExecutor(
             1,
@@ -119,6 +99,7 @@ public final class Releases implements AutoCloseable {
               return thread;
             });
     topic = ControlTopic.start(config, new Heard());
+    commands = new CommandRunner(gateway, topic, executor, this::drive);
     started = true;
     var unusedTimer =
         executor.scheduleWithFixedDelay(
@@ -130,8 +111,8 @@ public final class Releases implements AutoCloseable {
     return new Releases(config);
   }
 
-  private Driven driven() {
-    return new Driven(new ServiceWatch(gateway, jitterNanos));
+  private Driven driven(String service) {
+    return new Driven(new ServiceWatch(gateway, jitterNanos), new Phases(meter, service));
   }
 
   /** What is told of every reply. */
@@ -144,7 +125,7 @@ public final class Releases implements AutoCloseable {
     services.keySet().retainAll(config.services().keySet());
     for (String name : config.services().keySet()) {
       if (!services.containsKey(name)) {
-        Driven added = driven();
+        Driven added = driven(name);
         services.put(name, added);
         // After the put: what is newer comes by the listener, and the older one is ignored.
         DesiredState known = topic.desired(name);
@@ -194,137 +175,9 @@ public final class Releases implements AutoCloseable {
   private CompletionStage<Result> command(
       String service, boolean needsReports, Function<Commands, Decision> wish) {
     Driven driven = services.get(service);
-    if (driven == null) {
-      return CompletableFuture.completedStage(new Result.NoSuchService());
-    } else if (!commands.tryAcquire()) {
-      return CompletableFuture.completedStage(
-          new Result.Unavailable(
-              MAX_COMMANDS + " other commands wait for Kafka now; ask again later"));
-    }
-    Command command =
-        new Command(
-            service, driven, wish, RequestId.random().toString(), new CompletableFuture<>());
-    var unused = command.result.whenComplete((done, failure) -> commands.release());
-    run(command, () -> settle(command, needsReports ? SETTLE_TICKS : 0));
-    return command.result;
-  }
-
-  /** What somebody waits for. */
-  private record Command(
-      String service,
-      Driven driven,
-      Function<Commands, Decision> wish,
-      String id,
-      CompletableFuture<Result> result) {}
-
-  private void run(Command command, Runnable step) {
-    try {
-      executor.execute(guarded(command, step));
-    } catch (RejectedExecutionException e) {
-      command.result.complete(STOPPING);
-    }
-  }
-
-  private static Runnable guarded(Command command, Runnable step) {
-    return () -> {
-      try {
-        step.run();
-      } catch (RuntimeException e) {
-        LOG.error("BUG: a command has failed; whether it stands is not known", e);
-        command.result.complete(new Result.Unavailable("this gateway's log says more"));
-      }
-    };
-  }
-
-  /**
-   * Just after a start it is not known who runs, and so not which version is to be released from.
-   */
-  private void settle(Command command, int ticks) {
-    boolean following = topic.isFollowing();
-    if (ticks > 0 && following && !command.driven.watch.isSettled(true, System.nanoTime())) {
-      try {
-        var unused =
-            executor.schedule(
-                guarded(command, () -> settle(command, ticks - 1)),
-                TICK_MILLIS,
-                TimeUnit.MILLISECONDS);
-      } catch (RejectedExecutionException e) {
-        command.result.complete(STOPPING);
-      }
-    } else if (following) {
-      attempt(command, MAX_TRIES);
-    } else {
-      String problem = topic.problem();
-      command.result.complete(
-          new Result.Unavailable(
-              "Nothing was changed: "
-                  + DesiredState.TOPIC
-                  + " can't be read now; "
-                  + (problem == null ? "look whether Kafka runs" : problem)));
-    }
-  }
-
-  private void attempt(Command command, int tries) {
-    ServiceWatch watch = command.driven.watch;
-    Now now = now();
-    Decision decision =
-        command.wish.apply(
-            new Commands(
-                command.service,
-                watch.state(),
-                watch.situation(topic.instances(command.service), now),
-                new Author(gateway, now.millis()),
-                command.id));
-    if (decision instanceof Decision.Stands stands) {
-      command.result.complete(new Result.Accepted(stands.state()));
-    } else if (decision instanceof Decision.No no) {
-      command.result.complete(new Result.Refused(no.code(), no.reason()));
-    } else if (decision instanceof Decision.Write write) {
-      var unused =
-          topic
-              .write(write.next())
-              .whenComplete(
-                  (written, failure) ->
-                      run(command, () -> attempted(command, tries, written, failure)));
-    }
-  }
-
-  private void attempted(
-      Command command, int tries, @Nullable Written written, @Nullable Throwable failure) {
-    if (written instanceof Written.Done done) {
-      learn(command.driven, done.state());
-      LOG.info("{}: an operator's command stands: {}", command.service, describe(done.state()));
-      command.result.complete(new Result.Accepted(done.state()));
-      drive();
-    } else if (written instanceof Written.Conflict conflict && tries > 1) {
-      learn(command.driven, conflict.current());
-      attempt(command, tries - 1);
-    } else {
-      command.result.complete(new Result.Unavailable(why(written, failure)));
-    }
-  }
-
-  private static String why(@Nullable Written written, @Nullable Throwable failure) {
-    if (written instanceof Written.Unknown unknown) {
-      return unknown.why();
-    }
-    return failure == null
-        ? "other gateways wrote at the same time, again and again; nothing was changed"
-        : String.valueOf(failure.getMessage());
-  }
-
-  private static String describe(DesiredState state) {
-    Release release = state.release();
-    return "epoch "
-        + state.epoch()
-        + ", "
-        + (state.activeVersion() == null ? "every version" : state.activeVersion() + " alone")
-        + " works"
-        + (state.held() ? ", held" : "")
-        + (state.rate() > 0 ? ", " + state.rate() + " requests/s" : "")
-        + (release == null || release.step().isEnd()
-            ? ""
-            : ", release to " + release.to() + " at the step " + release.step().text());
+    return driven == null
+        ? CompletableFuture.completedStage(new Result.NoSuchService())
+        : commands.run(service, driven.watch, needsReports, wish);
   }
 
   private void learn(Driven driven, @Nullable DesiredState state) {
@@ -354,7 +207,7 @@ public final class Releases implements AutoCloseable {
     if (state == null || release == null) {
       return;
     }
-    measure(service, driven, release);
+    driven.phases.at(release);
     if (release.step().isEnd()) {
       driven.waitsFor = "";
       return;
@@ -372,23 +225,12 @@ public final class Releases implements AutoCloseable {
     }
     ServiceWatch.Look look =
         driven.watch.look(
-            topic.instances(service), doing(service, release), topic.isFollowing(), now);
+            topic.instances(service), driven.phases.doing(release), topic.isFollowing(), now);
     driven.waitsFor = look.next().waitsFor();
     DesiredState next = look.next().state();
     if (next != null && look.mine() && !driven.writing && now.nanos() >= driven.notBefore) {
       write(service, driven, next);
     }
-  }
-
-  private ServiceWatch.Doing doing(String service, Release release) {
-    if (release.step() != Step.ACTIVATE && release.step() != Step.VERIFY) {
-      return ServiceWatch.Doing.UNKNOWN;
-    }
-    Measures.OfVersion after =
-        meter.of(service, release.id(), Phase.AFTER).versions().get(release.to());
-    return new ServiceWatch.Doing(
-        meter.of(service, release.id(), Phase.BEFORE),
-        after == null ? Measures.Latency.NONE : after.handling());
   }
 
   private void write(String service, Driven driven, DesiredState next) {
@@ -421,7 +263,7 @@ public final class Releases implements AutoCloseable {
           "The release of {} can't go on from here now: {}. What stands is kept; tried again in a"
               + " second, and by the other gateways",
           service,
-          why(written, failure));
+          CommandRunner.why(written, failure));
     }
   }
 
@@ -435,27 +277,6 @@ public final class Releases implements AutoCloseable {
           release.to(),
           release.step().text(),
           release.reason().isEmpty() ? "" : ". " + release.reason());
-    }
-  }
-
-  /** Keeps apart in the meter what belongs to which phase of a release. */
-  private void measure(String service, Driven driven, Release release) {
-    if (!release.id().equals(driven.measured)) {
-      if (release.step().isEnd()) {
-        return;
-      }
-      driven.measured = release.id();
-      driven.caughtUp = false;
-      meter.begin(service, release.id());
-    }
-    if (release.step().isEnd()) {
-      meter.end(service, release.id());
-    } else if (release.step() == Step.VERIFY && !driven.caughtUp) {
-      Measures last = meter.last(service, CAUGHT_UP_SECONDS);
-      if (last.latency().count() > 0 && last.longestHeldMillis() < CAUGHT_UP_MILLIS) {
-        driven.caughtUp = true;
-        meter.after(service, release.id());
-      }
     }
   }
 
@@ -538,6 +359,7 @@ public final class Releases implements AutoCloseable {
   @Override
   public void close() {
     executor.shutdownNow();
+    commands.close();
     topic.close();
   }
 }
