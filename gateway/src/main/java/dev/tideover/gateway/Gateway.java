@@ -143,7 +143,7 @@ public final class Gateway implements AutoCloseable {
     admin.serve(releases, service -> load(backlog, service));
     RequestSearch search = onClose(RequestSearch.start(config));
     Waiters waiters = new Waiters();
-    ReplyStore replies = onClose(ReplyStore.start(config, waiters));
+    ReplyStore replies = onClose(ReplyStore.start(config, waiters, releases.meter()));
     Exchanges exchanges =
         onClose(
             new Exchanges(

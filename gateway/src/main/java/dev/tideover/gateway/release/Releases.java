@@ -280,7 +280,13 @@ public final class Releases implements Operations, AutoCloseable {
         state,
         instances.stream().map(each -> new Instance(each.report(), each.silentMillis())).toList(),
         following,
-        Problems.of(state, seen, driven.waitsFor, driven.watch.operatorHeldMillis(), following));
+        Problems.of(
+            state,
+            seen,
+            driven.waitsFor,
+            driven.watch.operatorHeldMillis(),
+            following,
+            topic.problem()));
   }
 
   @Override
