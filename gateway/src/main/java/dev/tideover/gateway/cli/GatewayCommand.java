@@ -36,7 +36,8 @@ public final class GatewayCommand {
             args));
   }
 
-  static int run(PrintWriter out, PrintWriter err, String... args) {
+  /** The same with other ends for its text; gives the exit code. */
+  public static int run(PrintWriter out, PrintWriter err, String... args) {
     return new CommandLine(new GatewayCommand())
         .setOut(out)
         .setErr(err)
