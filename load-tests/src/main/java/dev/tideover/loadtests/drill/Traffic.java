@@ -282,7 +282,7 @@ final class Traffic implements AutoCloseable {
               return request.send(Buffer.buffer(body));
             })
         .compose(Traffic::read)
-        .onSuccess(answer -> answered(order, answer))
+        .onSuccess(answer -> answered(order, answer, null))
         .onFailure(failure -> end(order, "no answer", String.valueOf(failure)));
   }
 
@@ -303,11 +303,18 @@ final class Traffic implements AutoCloseable {
     return response.body().map(body -> new Answer(response, body));
   }
 
-  private void answered(Order order, Answer answer) {
+  /**
+   * Takes an answer.
+   *
+   * @param asked where it was asked for; null for the request's own. The service itself answers no
+   *     202, so that is the gateway's: not yet
+   */
+  private void answered(Order order, Answer answer, @Nullable String asked) {
     String outcome = answer.head().getHeader("tideover-outcome");
     int status = answer.head().statusCode();
     order.promised |= "completed".equals(outcome) || "accepted".equals(outcome);
-    String location = answer.head().getHeader("location");
+    String told = answer.head().getHeader("location");
+    String location = told == null ? asked : told;
     if (status == 202 && location != null) {
       order.told202 = true;
       ask(order, location, answer.head());
@@ -341,7 +348,7 @@ final class Traffic implements AutoCloseable {
             http.request(request(HttpMethod.GET, location))
                 .compose(request -> request.send())
                 .compose(Traffic::read)
-                .onSuccess(answer -> answered(order, answer))
+                .onSuccess(answer -> answered(order, answer, location))
                 .onFailure(failure -> end(order, "no answer at a Location", failure.toString())));
   }
 
