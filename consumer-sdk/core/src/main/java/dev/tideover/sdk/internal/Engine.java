@@ -214,6 +214,7 @@ public final class Engine implements TideoverConsumer {
         activeVersion());
     ending.standDown(activeVersion());
     status.standBy();
+    meters.snapshot(Meters.Snapshot.nothing(events.dropped()));
     guide.stands(State.STANDBY, epoch);
   }
 
