@@ -141,7 +141,7 @@ public final class Gateway implements AutoCloseable {
     this.backlog = backlog;
     RequestSearch search = onClose(RequestSearch.start(config));
     Waiters waiters = new Waiters();
-    ReplyStore replies = onClose(ReplyStore.start(config, waiters));
+    ReplyStore replies = onClose(ReplyStore.start(config, waiters, releases.meter()));
     Exchanges exchanges =
         onClose(
             new Exchanges(

@@ -23,21 +23,24 @@ final class Problems {
    *
    * @param waitsFor what the release under way waits for; empty if it isn't known
    * @param heldMillis since when an operator holds, epoch milliseconds
+   * @param unreadable why the control topic can't be read; null if it can, or it isn't known why
    */
   static List<String> of(
       @Nullable DesiredState state,
       Situation seen,
       String waitsFor,
       long heldMillis,
-      boolean following) {
+      boolean following,
+      @Nullable String unreadable) {
     List<String> problems = new ArrayList<>();
     if (!following) {
       problems.add(
-          "The control topic can't be read now, so this may be out of date, and no release goes on"
-              + " from here. Instances keep to what they know. Look whether Kafka runs, and whether"
-              + " this gateway may read "
-              + DesiredState.TOPIC
-              + ".");
+          DesiredState.TOPIC
+              + " can't be read now, so this may be out of date, and no release goes on from here."
+              + " Instances keep to what they know. "
+              + (unreadable == null
+                  ? "Kafka doesn't answer, or this gateway has just started."
+                  : "The reason: " + unreadable + "."));
     }
     nobodyWorks(state, seen, problems);
     if (state == null) {
@@ -103,7 +106,7 @@ final class Problems {
     if (!late.isEmpty()) {
       problems.add(
           late
-              + ": not gone by epoch "
+              + ": not going by epoch "
               + state.epoch()
               + ", which is the last, for more than 5 s. They keep to what they know: look whether"
               + " they may read "

@@ -295,7 +295,13 @@ public final class Releases implements AutoCloseable {
         state,
         instances,
         following,
-        Problems.of(state, seen, driven.waitsFor, driven.watch.operatorHeldMillis(), following));
+        Problems.of(
+            state,
+            seen,
+            driven.waitsFor,
+            driven.watch.operatorHeldMillis(),
+            following,
+            topic.problem()));
   }
 
   /** The release with this id, or with null the last one; null if there is none. */

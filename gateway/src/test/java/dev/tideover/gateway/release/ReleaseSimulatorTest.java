@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class ReleaseSimulatorTest {
 
-  private static final int SCHEDULES = Integer.getInteger("tideover.schedules", 3_000);
+  private static final int SCHEDULES = Integer.getInteger("tideover.schedules", 2_000);
 
   @Test
   void everyReleaseEndsWithOneVersionWhoeverCrashes() {
