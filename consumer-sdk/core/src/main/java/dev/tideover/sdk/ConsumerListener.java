@@ -66,4 +66,16 @@ public interface ConsumerListener {
 
   /** A probe got through; requests start again, few at first. */
   default void resumed() {}
+
+  /**
+   * An operator holds the service, or a release is about to pass from one version to another: no
+   * request starts any more, in any instance, and what runs is finished. Requests wait in Kafka. A
+   * version that is to handle no more of them goes from here to {@link ConsumerState#STANDBY}.
+   *
+   * @param reason for people
+   */
+  default void serviceHeld(String reason) {}
+
+  /** The service is held no longer; requests start again, few at first. */
+  default void serviceResumed() {}
 }

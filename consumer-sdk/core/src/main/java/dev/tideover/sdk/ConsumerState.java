@@ -1,9 +1,18 @@
 package dev.tideover.sdk;
 
-/** Where a {@link TideoverConsumer} is in its life. It only moves downwards in this list. */
+/**
+ * Where a {@link TideoverConsumer} is in its life. It only moves downwards in this list, but for
+ * one thing: by releases it goes from {@link #STANDBY} to {@link #RUNNING} and back, any number of
+ * times.
+ */
 public enum ConsumerState {
-  /** Joining the group; no request is handled yet. */
+  /** Connecting, or joining the group; no request is handled yet. */
   STARTING,
+  /**
+   * Ready, and outside the group: another version of the service is the active one, and handles all
+   * requests. It joins by itself when a release makes its own version the active one.
+   */
+  STANDBY,
   /** A member of the group; handles the requests of the partitions that the group gives it. */
   RUNNING,
   /** Closing: starts no request, waits for those that run. */

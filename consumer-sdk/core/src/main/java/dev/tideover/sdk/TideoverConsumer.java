@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A running consumer: one member of the service's consumer group. All methods are safe for any
- * thread.
+ * A running consumer: one member of the service's consumer group, or, while another version of the
+ * service is the active one, ready to be that. All methods are safe for any thread.
  *
  * <p>Once started it rides out every outage of Kafka by itself. Only what needs a human or a new
  * process makes it {@link ConsumerState#FAILED}: another process with the same instance name has
@@ -38,7 +38,7 @@ public interface TideoverConsumer extends AutoCloseable {
 
   /**
    * Waits until it has at least one partition. An instance more than there are partitions gets
-   * none.
+   * none, and neither does one that stands by, until its version is the active one.
    *
    * @return whether it has one; false after the timeout or once it has ended
    */

@@ -70,7 +70,7 @@ class LayersTest {
           .dependOnClassesThat()
           .resideInAPackage("dev.tideover.sdk.internal..");
 
-  /** The group's consumer has one owner, and so has each of the two without a group. */
+  /** The group's consumer has one owner, and so has each of those without a group. */
   @ArchTest
   static final ArchRule eachConsumerIsTouchedByOneClass =
       noClasses()
@@ -80,6 +80,8 @@ class LayersTest {
           .doNotHaveSimpleName("LedgerReader")
           .and()
           .doNotHaveSimpleName("Members")
+          .and()
+          .doNotHaveSimpleName("ControlFollower")
           .should()
           .dependOnClassesThat(type(Consumer.class).or(type(KafkaConsumer.class)));
 

@@ -139,9 +139,17 @@ final class Traffic implements AutoCloseable {
 
   /** Waits for a reply by an instance of this version. */
   Answer awaitReplyBy(String version) {
+    return awaitReplyBy(version, Long.MIN_VALUE);
+  }
+
+  /** The same for one that comes later than this. */
+  Answer awaitReplyBy(String version, long after) {
     return TestService.await()
         .until(
-            () -> answers.stream().filter(a -> a.version().equals(version)).findFirst(),
+            () ->
+                answers.stream()
+                    .filter(a -> a.version().equals(version) && a.at() > after)
+                    .findFirst(),
             found -> found.isPresent())
         .orElseThrow();
   }

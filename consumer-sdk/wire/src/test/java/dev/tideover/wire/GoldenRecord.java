@@ -14,13 +14,15 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A record of a released version, as a file that people can read: lines {@code key: TEXT}, {@code
- * header: NAME=VALUE} in order, {@code value: BASE64} (joined), and comments behind {@code #}. The
- * files were written by a program of its own, not by this code, and never change.
+ * header: NAME=VALUE} in order, {@code value: BASE64} (joined; without such a line there is no
+ * value), and comments behind {@code #}. The files were written by a program of its own, not by
+ * this code, and never change.
  */
-record GoldenRecord(String name, byte[] key, List<Line> headers, byte[] value) {
+record GoldenRecord(String name, byte[] key, List<Line> headers, byte @Nullable [] value) {
 
   record Line(String name, String value) {}
 
@@ -38,6 +40,7 @@ record GoldenRecord(String name, byte[] key, List<Line> headers, byte[] value) {
   static GoldenRecord read(String name) throws IOException {
     String key = null;
     List<Line> headers = new ArrayList<>();
+    boolean hasValue = false;
     StringBuilder value = new StringBuilder();
     for (String line : Files.readAllLines(DIRECTORY.resolve(name + ".record"))) {
       if (line.startsWith("key: ")) {
@@ -47,6 +50,7 @@ record GoldenRecord(String name, byte[] key, List<Line> headers, byte[] value) {
         int equals = header.indexOf('=');
         headers.add(new Line(header.substring(0, equals), header.substring(equals + 1)));
       } else if (line.startsWith("value:")) {
+        hasValue = true;
         value.append(line.substring("value:".length()).strip());
       } else if (!line.startsWith("#")) {
         throw new IOException(name + ": can't read the line " + line);
@@ -56,7 +60,7 @@ record GoldenRecord(String name, byte[] key, List<Line> headers, byte[] value) {
         name,
         Optional.ofNullable(key).orElseThrow().getBytes(UTF_8),
         headers,
-        Base64.getDecoder().decode(value.toString()));
+        hasValue ? Base64.getDecoder().decode(value.toString()) : null);
   }
 
   /** The record as a consumer would get it. */
@@ -71,7 +75,12 @@ record GoldenRecord(String name, byte[] key, List<Line> headers, byte[] value) {
   }
 
   static ConsumerRecord<byte[], byte[]> consumed(
-      String topic, int partition, long offset, byte[] key, RecordHeaders headers, byte[] value) {
+      String topic,
+      int partition,
+      long offset,
+      byte[] key,
+      RecordHeaders headers,
+      byte @Nullable [] value) {
     return new ConsumerRecord<>(
         topic,
         partition,

@@ -50,6 +50,12 @@ class GoldenRecordsTest {
       assertThat(record.partition()).isEqualTo(7);
       return record;
     }
+    if (golden.name().startsWith("control-")) {
+      ProducerRecord<byte[], byte[]> record = encode(ControlCodec.decode(golden.consumed()));
+      assertThat(record.topic()).isEqualTo("tideover.control");
+      assertThat(record.partition()).isZero();
+      return record;
+    }
     return DeadLetterCodec.encode(
         GoldenRecord.read("request-full").consumed(),
         "orders.dead",
@@ -58,6 +64,106 @@ class GoldenRecordsTest {
         10,
         Instant.ofEpochMilli(1763980099000L),
         BY);
+  }
+
+  private static ProducerRecord<byte[], byte[]> encode(ControlCodec.Entry entry) {
+    if (entry instanceof ControlCodec.Entry.Desired desired) {
+      return ControlCodec.encode(desired.state());
+    }
+    if (entry instanceof ControlCodec.Entry.Report report) {
+      return ControlCodec.encode(report.report());
+    }
+    String[] name = ((ControlCodec.Entry.Ended) entry).key().split("/");
+    return ControlCodec.tombstone(
+        new InstanceReport(
+            name[0],
+            name[1],
+            name[2],
+            "",
+            InstanceReport.State.LEAVING,
+            0,
+            0,
+            InstanceReport.Counts.NONE));
+  }
+
+  @Test
+  void aDesiredStateWithoutAReleaseLetsEveryVersionWork() throws Exception {
+    DesiredState state = desired("control-desired");
+
+    assertThat(state)
+        .isEqualTo(
+            new DesiredState(
+                "orders", 1, "0b9d6d1c", "gw-1", 1763980000123L, null, false, 0, null));
+    assertThat(state.isActive("any")).isTrue();
+    assertThat(state.holds()).isFalse();
+    assertThat(state.isOnTrial("any")).isFalse();
+  }
+
+  @Test
+  void aDesiredStateInAReleaseSaysWhoWorksAndWhoIsOnTrial() throws Exception {
+    DesiredState state = desired("control-desired-release");
+
+    assertThat(state)
+        .isEqualTo(
+            new DesiredState(
+                "orders",
+                4711,
+                "verify/4710",
+                "gw-2",
+                1763980012345L,
+                "2026.11.4+b7",
+                true,
+                250,
+                new DesiredState.Release(
+                    "0b9d6d1c",
+                    "2026.11.3",
+                    "2026.11.4+b7",
+                    DesiredState.Step.VERIFY,
+                    1763980000123L,
+                    1763980005000L,
+                    60_000,
+                    60_000,
+                    30_000,
+                    3,
+                    "")));
+    assertThat(state.isActive("2026.11.3")).isFalse();
+    assertThat(state.isActive("2026.11.4+b7")).isTrue();
+    assertThat(state.holds()).isTrue();
+    assertThat(state.isOnTrial("2026.11.4+b7")).isTrue();
+    assertThat(state.isOnTrial("2026.11.3")).isFalse();
+  }
+
+  private static DesiredState desired(String name) throws Exception {
+    return ((ControlCodec.Entry.Desired) ControlCodec.decode(GoldenRecord.read(name).consumed()))
+        .state();
+  }
+
+  @Test
+  void aReportSaysWhereAnInstanceIsAndWhatItHasDone() throws Exception {
+    assertThat(ControlCodec.decode(GoldenRecord.read("control-report").consumed()))
+        .isEqualTo(
+            new ControlCodec.Entry.Report(
+                new InstanceReport(
+                    "orders",
+                    "2026.11.4+b7",
+                    "pod-9",
+                    "0192f0a4-77ac-7cc3-8000-1b2c3d4e5f60",
+                    InstanceReport.State.ACTIVE,
+                    4711,
+                    4,
+                    new InstanceReport.Counts(1_200, 7, 0, 3, 12, 41))));
+    assertThat(ControlCodec.decode(GoldenRecord.read("control-ended").consumed()))
+        .isEqualTo(new ControlCodec.Entry.Ended("orders/2026.11.3/pod-7"));
+  }
+
+  @Test
+  void aReplyTellsItsTimesIfItsWriterKnewThem() throws Exception {
+    assertThat(ReplyCodec.decode(GoldenRecord.read("reply-timed").consumed()).timing())
+        .isEqualTo(new ReplyEnvelope.Timing(1763980000123L, 12_345));
+    assertThat(ReplyCodec.decode(GoldenRecord.read("reply-timed-expired").consumed()).timing())
+        .isEqualTo(new ReplyEnvelope.Timing(1763980000123L, ReplyEnvelope.NONE));
+    assertThat(ReplyCodec.decode(GoldenRecord.read("reply-completed").consumed()).timing())
+        .isNull();
   }
 
   @Test

@@ -40,6 +40,17 @@ class HostileRecordTest {
           WireHeaders.ORIGINAL,
           WireHeaders.STATUS,
           WireHeaders.DEAD_ERROR,
+          WireHeaders.TOOK,
+          WireHeaders.EPOCH,
+          WireHeaders.HELD,
+          WireHeaders.RATE,
+          WireHeaders.ACTIVE_VERSION,
+          WireHeaders.RELEASE,
+          WireHeaders.RELEASE_TO,
+          WireHeaders.RELEASE_STEP,
+          WireHeaders.RELEASE_INSTANCES,
+          WireHeaders.STATE,
+          WireHeaders.PARKED,
           "tideover-",
           "tideover-future",
           ":",
@@ -92,6 +103,10 @@ class HostileRecordTest {
           "dead",
           "duplicate",
           "unknown",
+          "true",
+          "verify",
+          "standby",
+          "v1 ",
           "",
           "a\nb",
           "a\0b",
@@ -99,12 +114,12 @@ class HostileRecordTest {
 
   @Property(tries = 5_000)
   void arbitraryHeadersKeysAndValues(@ForAll("records") ConsumerRecord<byte[], byte[]> record) {
-    readBoth(record);
+    readAll(record);
   }
 
   @Property(tries = 5_000)
   void almostValidRecords(@ForAll("almostValid") ConsumerRecord<byte[], byte[]> record) {
-    readBoth(record);
+    readAll(record);
   }
 
   @Example
@@ -149,6 +164,10 @@ class HostileRecordTest {
     ConsumerRecord<byte[], byte[]> record = record(null, headers, null);
     assertThat(readRequest(record).kind()).isEqualTo(WireFormatException.Kind.UNKNOWN_VERSION);
     assertThat(readReply(record).kind()).isEqualTo(WireFormatException.Kind.UNKNOWN_VERSION);
+    for (String key : List.of("orders", "orders/v1/i")) {
+      ConsumerRecord<byte[], byte[]> control = record(key.getBytes(UTF_8), headers, new byte[0]);
+      assertThat(readControl(control).kind()).isEqualTo(WireFormatException.Kind.UNKNOWN_VERSION);
+    }
   }
 
   @Example
@@ -194,6 +213,30 @@ class HostileRecordTest {
     assertThat(reply.original()).isEqualTo(ReplyEnvelope.NONE);
   }
 
+  @Example
+  void whatIsNoStateAndNoReportSaysNothing() throws Exception {
+    for (String key : new String[] {null, "", "a/b", "a/b/c/d"}) {
+      byte[] bytes = key == null ? null : key.getBytes(UTF_8);
+      assertThat(ControlCodec.decode(record(bytes, validDesired(), new byte[0]))).isNull();
+    }
+    // Nobody takes a state out; who does has undone nothing.
+    assertThat(ControlCodec.decode(record("orders".getBytes(UTF_8), List.of(), null))).isNull();
+  }
+
+  @Example
+  void aStateWithoutWhatItSaysIsMalformed() {
+    for (Header missing : validDesired()) {
+      if (missing.key().equals(WireHeaders.RELEASE)) {
+        continue; // there is none then
+      }
+      List<Header> headers = new ArrayList<>(validDesired());
+      headers.remove(missing);
+      assertThat(readControl(record("orders".getBytes(UTF_8), headers, new byte[0])))
+          .as(missing.key())
+          .hasMessageContaining(missing.key());
+    }
+  }
+
   @Property
   void eachRequiredHeaderIsMissed(@ForAll("requiredNames") String name) {
     List<Header> headers = new ArrayList<>(validRequest());
@@ -231,16 +274,18 @@ class HostileRecordTest {
   Arbitrary<ConsumerRecord<byte[], byte[]>> almostValid() {
     Arbitrary<List<Header>> added = anyHeader().list().ofMaxSize(3);
     Arbitrary<Integer> removed = Arbitraries.integers().between(0, validRequest().size() * 2);
-    Arbitrary<List<Header>> valid = Arbitraries.of(List.of(validRequest(), validReply()));
-    return Combinators.combine(valid, removed, added, Arbitraries.of(true, false))
+    Arbitrary<List<Header>> valid =
+        Arbitraries.of(List.of(validRequest(), validReply(), validDesired(), validReport()));
+    Arbitrary<String> keys = Arbitraries.of("AAECAwQFBgcICQoLDA0ODw", "orders/v1/i");
+    return Combinators.combine(valid, removed, added, Arbitraries.of(true, false), keys)
         .as(
-            (headers, gone, more, inFront) -> {
+            (headers, gone, more, inFront, key) -> {
               List<Header> all = new ArrayList<>(headers);
               if (gone < all.size()) {
                 all.remove((int) gone);
               }
               all.addAll(inFront ? 0 : all.size(), more);
-              return record("AAECAwQFBgcICQoLDA0ODw".getBytes(UTF_8), all, new byte[3]);
+              return record(key.getBytes(UTF_8), all, new byte[3]);
             });
   }
 
@@ -287,6 +332,29 @@ class HostileRecordTest {
         header(":status", "200"));
   }
 
+  /** With a release; all of these are required then. */
+  private static List<Header> validDesired() {
+    return List.of(
+        header("tideover-v", "1"),
+        header("tideover-epoch", "3"),
+        header("tideover-held", "false"),
+        header("tideover-release", "r"),
+        header("tideover-release-from", "v1"),
+        header("tideover-release-to", "v2"),
+        header("tideover-release-step", "drain"),
+        header("tideover-release-began", "1"),
+        header("tideover-release-prepare-ms", "1"),
+        header("tideover-release-max-hold-ms", "1"),
+        header("tideover-release-verify-ms", "1"));
+  }
+
+  private static List<Header> validReport() {
+    return List.of(
+        header("tideover-v", "1"),
+        header("tideover-incarnation", "x"),
+        header("tideover-state", "active"));
+  }
+
   private static Header header(String name, String value) {
     return new RecordHeader(name, value.getBytes(UTF_8));
   }
@@ -296,8 +364,9 @@ class HostileRecordTest {
     return GoldenRecord.consumed("t", 0, 0, key, new RecordHeaders(headers), value);
   }
 
-  private static void readBoth(ConsumerRecord<byte[], byte[]> record) {
+  private static void readAll(ConsumerRecord<byte[], byte[]> record) {
     readRequest(record);
+    readControl(record);
     readReply(record);
     ReplyCodec.idOf(record);
   }
@@ -306,6 +375,16 @@ class HostileRecordTest {
   private static WireFormatException readRequest(ConsumerRecord<byte[], byte[]> record) {
     try {
       assertThat(RequestCodec.decode(record)).isNotNull();
+      return null;
+    } catch (WireFormatException e) {
+      assertThat(e.getMessage()).isNotBlank().doesNotContain("\n");
+      return e;
+    }
+  }
+
+  private static WireFormatException readControl(ConsumerRecord<byte[], byte[]> record) {
+    try {
+      ControlCodec.decode(record);
       return null;
     } catch (WireFormatException e) {
       assertThat(e.getMessage()).isNotBlank().doesNotContain("\n");

@@ -37,6 +37,24 @@ class RoundTripTest {
   }
 
   @Property
+  void desiredStateIsReadAsItWasWritten(@ForAll("desiredStates") DesiredState state)
+      throws Exception {
+    ConsumerRecord<byte[], byte[]> record = GoldenRecord.consumed(ControlCodec.encode(state));
+
+    assertThat(ControlCodec.decode(record)).isEqualTo(new ControlCodec.Entry.Desired(state));
+  }
+
+  @Property
+  void reportIsReadAsItWasWrittenAndSoIsItsEnd(@ForAll("reports") InstanceReport report)
+      throws Exception {
+    ConsumerRecord<byte[], byte[]> record = GoldenRecord.consumed(ControlCodec.encode(report));
+    ConsumerRecord<byte[], byte[]> end = GoldenRecord.consumed(ControlCodec.tombstone(report));
+
+    assertThat(ControlCodec.decode(record)).isEqualTo(new ControlCodec.Entry.Report(report));
+    assertThat(ControlCodec.decode(end)).isEqualTo(new ControlCodec.Entry.Ended(report.key()));
+  }
+
+  @Property
   void deadLetterIsStillReadAsItsRequest(
       @ForAll("requests") RequestEnvelope request, @ForAll String error) throws Exception {
     ConsumerRecord<byte[], byte[]> record =
@@ -122,7 +140,7 @@ class RoundTripTest {
             Arbitraries.integers().greaterOrEqual(0),
             Arbitraries.longs().between(0, 999_999_999_999_999_999L),
             Arbitraries.integers().between(200, 599),
-            Combinators.combine(fields(), bodies(), replays()).as(Content::new))
+            Combinators.combine(fields(), bodies(), replays(), timings()).as(Content::new))
         .as(
             (id, fingerprint, outcome, who, attempts, original, status, content) ->
                 new ReplyEnvelope(
@@ -135,10 +153,105 @@ class RoundTripTest {
                     content.replay,
                     outcome == ReplyOutcome.COMPLETED ? status : ReplyEnvelope.NONE,
                     content.fields,
-                    content.body));
+                    content.body,
+                    content.timing));
   }
 
-  private record Content(HttpFields fields, byte[] body, int replay) {}
+  private record Content(HttpFields fields, byte[] body, int replay, ReplyEnvelope.Timing timing) {}
+
+  private static Arbitrary<ReplyEnvelope.Timing> timings() {
+    Arbitrary<Long> took = Arbitraries.longs().between(ReplyEnvelope.NONE, 999_999_999_999L);
+    return Combinators.combine(numbers(), took).as(ReplyEnvelope.Timing::new).injectNull(0.3);
+  }
+
+  @Provide
+  Arbitrary<DesiredState> desiredStates() {
+    Arbitrary<DesiredState.Release> releases =
+        Combinators.combine(
+                words(),
+                versions(),
+                versions(),
+                Arbitraries.of(DesiredState.Step.class),
+                numbers(),
+                numbers(),
+                Combinators.combine(numbers(), numbers(), numbers()).as(List::of),
+                Combinators.combine(Arbitraries.integers().greaterOrEqual(1), words())
+                    .as(
+                        (instances, reason) ->
+                            new DesiredState.Release(
+                                "", "", "", null, 0, 0, 0, 0, 0, instances, reason)))
+            .as(
+                (id, from, to, step, began, heldSince, limits, rest) ->
+                    new DesiredState.Release(
+                        id,
+                        from,
+                        to,
+                        step,
+                        began,
+                        heldSince,
+                        limits.get(0),
+                        limits.get(1),
+                        limits.get(2),
+                        rest.instances(),
+                        rest.reason()));
+    return Combinators.combine(
+            versions(),
+            numbers().map(number -> number + 1),
+            Combinators.combine(words(), words()).as(List::of),
+            numbers(),
+            versions().injectNull(0.3),
+            booleans(),
+            Arbitraries.integers().greaterOrEqual(0),
+            releases.injectNull(0.3))
+        .as(
+            (service, epoch, words, since, active, held, rate, release) ->
+                new DesiredState(
+                    service,
+                    epoch,
+                    words.get(0),
+                    words.get(1),
+                    since,
+                    active,
+                    held,
+                    rate,
+                    release));
+  }
+
+  @Provide
+  Arbitrary<InstanceReport> reports() {
+    Arbitrary<Integer> few = Arbitraries.integers().greaterOrEqual(0);
+    Arbitrary<InstanceReport.Counts> counts =
+        Combinators.combine(numbers(), numbers(), numbers(), few, few, numbers())
+            .as(InstanceReport.Counts::new);
+    return Combinators.combine(
+            versions(),
+            versions(),
+            versions(),
+            words(),
+            Arbitraries.of(InstanceReport.State.class),
+            numbers(),
+            few,
+            counts)
+        .as(InstanceReport::new);
+  }
+
+  /** What fits into 18 digits. */
+  private static Arbitrary<Long> numbers() {
+    return Arbitraries.longs().between(0, 999_999_999_999_999_998L);
+  }
+
+  private static Arbitrary<String> words() {
+    return Arbitraries.strings().withCharRange(' ', '~').ofMaxLength(250);
+  }
+
+  private static Arbitrary<String> versions() {
+    return Arbitraries.strings()
+        .alpha()
+        .numeric()
+        .withChars("._~:+-")
+        .ofMinLength(1)
+        .ofMaxLength(100);
+  }
 
   @Provide
   Arbitrary<String> longTexts() {

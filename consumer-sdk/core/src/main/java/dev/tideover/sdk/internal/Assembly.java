@@ -8,8 +8,6 @@ import dev.tideover.sdk.internal.core.Policy;
 import java.time.InstantSource;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /** The parts of a consumer, put together. */
@@ -17,6 +15,7 @@ final class Assembly {
 
   final Handling handling;
   final Core<Delivery> core;
+  final Steering steering;
   final PollLoop loop;
 
   /**
@@ -25,9 +24,7 @@ final class Assembly {
    * @param incarnation a random UUID for this run of this instance
    * @param ledger whether there is a ledger topic to use
    * @param nanoTime the monotonic clock
-   * @param stopping whether the loop is to return soon
-   * @param onPartitions told, on the owner thread, when what is held has changed
-   * @param onFatal told, on any thread, of what can't be got over
+   * @param guide what it goes by, and whom it tells how it gets on
    */
   Assembly(
       Settings settings,
@@ -43,9 +40,7 @@ final class Assembly {
       Events events,
       InstantSource clock,
       LongSupplier nanoTime,
-      BooleanSupplier stopping,
-      Consumer<Core<Delivery>> onPartitions,
-      Consumer<Throwable> onFatal) {
+      Guide guide) {
     long now = nanoTime.getAsLong();
     handling =
         new Handling(
@@ -58,7 +53,7 @@ final class Assembly {
             events,
             clock,
             nanoTime,
-            onFatal);
+            guide::fail);
     Doing effects =
         new Doing(
             settings,
@@ -70,8 +65,8 @@ final class Assembly {
             meters,
             events,
             nanoTime,
-            onPartitions,
-            onFatal);
+            guide::partitionsChanged,
+            guide::fail);
     core =
         new Core<>(
             policy(settings, incarnation, workers, ledger, clock),
@@ -79,6 +74,7 @@ final class Assembly {
             effects,
             now);
     effects.reportTo(core);
+    steering = new Steering(settings, member, core, handling, events, guide);
     loop =
         new PollLoop(
             settings,
@@ -87,9 +83,9 @@ final class Assembly {
             mailbox,
             events,
             new Reporter(meters, events, clock, now),
+            steering,
             nanoTime,
-            stopping,
-            () -> onPartitions.accept(core));
+            guide);
   }
 
   private static Policy policy(

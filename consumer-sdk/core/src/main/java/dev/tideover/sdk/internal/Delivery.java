@@ -50,6 +50,11 @@ final class Delivery {
   /** How often its reply partition was looked for in vain. */
   int failedLookups;
 
+  /**
+   * How long its handler ran the last time, in microseconds; {@link ReplyEnvelope#NONE} for not.
+   */
+  long tookMicros = ReplyEnvelope.NONE;
+
   /** The number of its latest start in the inbox; 0 for none. */
   int inboxStart;
 
@@ -102,6 +107,10 @@ final class Delivery {
 
   ReplyEnvelope reply() {
     return Objects.requireNonNull(reply);
+  }
+
+  ReplyEnvelope.Timing timing() {
+    return new ReplyEnvelope.Timing(envelope().acceptedAt().toEpochMilli(), tookMicros);
   }
 
   void bury(String reason, String error) {

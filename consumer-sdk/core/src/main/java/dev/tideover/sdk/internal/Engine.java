@@ -4,10 +4,10 @@ import dev.tideover.sdk.ConsumerState;
 import dev.tideover.sdk.HeadOfLine;
 import dev.tideover.sdk.TideoverConsumer;
 import dev.tideover.sdk.internal.core.Core;
-import dev.tideover.wire.Cancellation;
+import dev.tideover.wire.DesiredState;
+import dev.tideover.wire.InstanceReport.Counts;
+import dev.tideover.wire.InstanceReport.State;
 import java.time.Duration;
-import java.time.InstantSource;
-import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -17,17 +17,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.stream.Collectors;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A consumer's life: builds the parts, runs the owner thread from start to end, and is what the
- * user holds. What users see is guarded by this object's monitor, under which nothing blocks and
- * nothing foreign is called.
+ * A consumer's life: opens what lasts as long as it, runs the owner thread through one {@link
+ * Session} after the other, and is what the user holds.
  */
 public final class Engine implements TideoverConsumer {
 
@@ -36,31 +32,31 @@ public final class Engine implements TideoverConsumer {
   /** What an end takes beyond the drain timeout: commit, leave, flush, end the threads. */
   private static final Duration CLOSE_MARGIN = Duration.ofSeconds(20);
 
-  private static final Duration RELEASE_TIMEOUT = Duration.ofSeconds(5);
-  private static final Duration HEAR_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration EVENTS_TIMEOUT = Duration.ofSeconds(2);
-  private static final Duration WORKERS_TIMEOUT = Duration.ofSeconds(2);
+
+  /** However much of the start timeout is gone, so much there is to read the control topic. */
+  private static final long LEAST_TO_KNOW = TimeUnit.SECONDS.toNanos(2);
+
+  /** How often one that stands by uses its connections, so that they stay. */
+  private static final Duration KEEP_WARM = Duration.ofSeconds(30);
 
   private final Settings settings;
   private final CompletableFuture<Void> started = new CompletableFuture<>();
   private final CountDownLatch stop = new CountDownLatch(1);
   private final Meters meters;
   private final Events events;
+  private final Status status;
+  private final Guide guide = new Guiding();
   private final Thread owner;
-  private final Occasionally maySayNotCancelled = new Occasionally(Duration.ofSeconds(10));
 
-  /** The parts that other threads call; set by the owner thread before {@link #started}. */
-  private volatile @Nullable Mailbox mailbox;
+  /** What other threads call, set by the owner thread; null for what there isn't now. */
+  private volatile @Nullable Session session;
 
-  private volatile @Nullable Handling handling;
+  private volatile @Nullable ControlFollower control;
+  private volatile @Nullable InstanceReporter reporter;
 
-  /** This run of this instance, as against others of the same name. */
-  private final String incarnation = UUID.randomUUID().toString();
-
-  private ConsumerState state = ConsumerState.STARTING;
-  private @Nullable Throwable failure;
-  private Set<Integer> partitions = Set.of();
-  private Set<Integer> stopped = Set.of();
+  /** What earlier sessions have done; guarded by this, as is the end of a session. */
+  private Counts done = Counts.NONE;
 
   private Engine(Settings settings) {
     this.settings = settings;
@@ -68,6 +64,7 @@ public final class Engine implements TideoverConsumer {
     this.events =
         new Events(
             settings.listener(), "tideover-" + settings.service() + "-events", EVENTS_TIMEOUT);
+    this.status = new Status(events);
     // Not a daemon: a service that does nothing but handle requests may return from main().
     this.owner = new Thread(this::run, "tideover-" + settings.service() + "-owner");
   }
@@ -106,18 +103,27 @@ public final class Engine implements TideoverConsumer {
   /** The owner thread, from start to end. The try blocks nest as the parts do. */
   private void run() {
     try {
+      long deadline = System.nanoTime() + settings.startTimeout().toNanos();
       ServiceTopics.Usable topics = ServiceTopics.ensure(settings, System::nanoTime, stop);
-      GroupMember member = GroupMember.create(settings, System::nanoTime, stop);
-      try {
-        Workers workers = new Workers(settings);
-        try (ReplySender sender = new ReplySender(ClientProperties.producer(settings))) {
+      try (ReplySender sender = new ReplySender(ClientProperties.producer(settings))) {
+        InstanceReporter reports =
+            new InstanceReporter(settings, UUID.randomUUID().toString(), sender, this::counts);
+        try (ControlFollower follower =
+            topics.control() ? ControlFollower.start(settings, reports, this::look) : null) {
+          reporter = reports;
+          control = follower;
           sender.prepare(settings.replyTopics(), settings.deadTopic());
-          runWith(topics, member, workers, sender);
-        } finally {
-          workers.close(WORKERS_TIMEOUT);
+          if (follower != null) {
+            long left = Math.max(LEAST_TO_KNOW, deadline - System.nanoTime());
+            follower.awaitKnown(Duration.ofNanos(left));
+          }
+          while (!isStopped()) {
+            oneSession(topics, sender);
+          }
+          if (status.failure().isEmpty()) {
+            reports.endsInGoodOrder();
+          }
         }
-      } finally {
-        member.leave(false); // a second time, if all went well, which does nothing
       }
     } catch (InterruptedException interrupted) {
       Thread.currentThread().interrupt();
@@ -125,251 +131,206 @@ public final class Engine implements TideoverConsumer {
     } catch (Throwable any) {
       broken(any);
     }
-    ended();
+    status.ended();
     meters.close();
     events.close();
   }
 
-  private void runWith(
-      ServiceTopics.Usable topics, GroupMember member, Workers workers, ReplySender sender)
+  /** From the opening of the clients, through standing by, to the end of a membership. */
+  private void oneSession(ServiceTopics.Usable topics, ReplySender sender)
       throws InterruptedException {
-    Mailbox box = new Mailbox(member::wakeup);
-    mailbox = box;
-    try (Members members =
-            topics.members()
-                ? Members.start(
-                    settings,
-                    incarnation,
-                    sender::sendHeartbeat,
-                    cancellation -> cancel(box, cancellation),
-                    this::hasNothing)
-                : null;
-        Adopter adopter =
-            Adopter.start(
-                settings,
-                topics.ledger(),
-                settings.idempotencyWindow(),
-                System::currentTimeMillis,
-                () -> awaitListening(members),
-                () -> alive(members),
-                (was, is) -> box.stopAll(recreated(was, is)));
-        LedgerWriter ledger = LedgerWriter.start(settings, sender, box)) {
-      Assembly parts =
-          new Assembly(
-              settings,
-              incarnation,
-              member,
-              workers,
-              sender,
-              ledger,
-              box,
-              adopting(adopter, box),
-              topics.ledger(),
-              meters,
-              events,
-              InstantSource.system(),
-              System::nanoTime,
-              () -> stop.getCount() == 0,
-              this::onPartitions,
-              this::fail);
-      handling = parts.handling;
-      parts.loop.join(() -> members != null && members.releaseName(RELEASE_TIMEOUT));
-      started.complete(null);
-      runAndDrain(parts.loop, members);
-    }
-  }
-
-  private synchronized boolean hasNothing() {
-    return partitions.isEmpty();
-  }
-
-  /** On the members' thread. */
-  private void cancel(Mailbox box, Cancellation cancellation) {
-    TopicPartition partition =
-        new TopicPartition(settings.requestTopic(), cancellation.partition());
-    boolean told = box.cancel(partition, cancellation.offset(), cancellation.id().toString());
-    if (!told && maySayNotCancelled.now()) {
-      log.warn(
-          "More than {} cancellations wait to be looked at; some of their requests are handled all"
-              + " the same",
-          Mailbox.MOST_CANCELLATIONS);
-    }
-  }
-
-  /** On the adopter's thread. What the ledger doesn't say when it is read has to be heard. */
-  private static void awaitListening(@Nullable Members members) {
-    try {
-      if (members != null && !members.awaitListening(HEAR_TIMEOUT)) {
-        log.debug("A cancellation that comes now may be missed");
+    try (Session fresh =
+        new Session(settings, topics, sender, meters, events, guide, status::hasNothing, stop)) {
+      session = fresh;
+      fresh.keepWarm();
+      if (standBy(fresh)) {
+        guide.stands(State.JOINING, epochOf(desired()));
+        fresh.join();
+        started.complete(null);
+        while (!guide.stopping()) {
+          fresh.turn();
+        }
+        end(fresh);
       }
-    } catch (InterruptedException closing) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  /** On the adopter's thread. Who isn't heard yet mustn't be taken for dead. */
-  private Set<String> alive(@Nullable Members members) {
-    if (members == null) {
-      return Set.of();
-    }
-    try {
-      if (!members.awaitHeardAll(HEAR_TIMEOUT)) {
-        log.debug("Not all heartbeats are known yet");
-      }
-    } catch (InterruptedException closing) {
-      Thread.currentThread().interrupt();
-    }
-    return members.alive();
-  }
-
-  private static Doing.Adopting adopting(Adopter adopter, Mailbox box) {
-    return new Doing.Adopting() {
-      @Override
-      public void adopt(TopicPartition partition, long number) {
-        adopter.adopt(
-            partition,
-            result -> {
-              if (result instanceof Adopter.Result.Found found) {
-                box.adopted(partition, number, found.adoption());
-              } else if (result instanceof Adopter.Result.Failed failed) {
-                box.notAdopted(partition, number, failed.reason());
-              }
-            });
-      }
-
-      @Override
-      public void cancel(TopicPartition partition) {
-        adopter.cancel(partition);
-      }
-    };
-  }
-
-  private void broken(Throwable cause) {
-    if (!started.completeExceptionally(cause)) {
-      fail(cause);
-    }
-  }
-
-  private static String recreated(Uuid was, Uuid is) {
-    return "the topic has been deleted and created anew (its id was "
-        + was
-        + " and is "
-        + is
-        + "); what this instance knows of it means nothing any more. Restart it: the log then says"
-        + " how to go on";
-  }
-
-  private void runAndDrain(PollLoop loop, @Nullable Members members) throws InterruptedException {
-    boolean stay = false;
-    try {
-      while (stop.getCount() > 0) {
-        loop.runOnce();
-      }
-      moveTo(ConsumerState.DRAINING);
-      loop.drain(failure().isPresent() ? 0 : settings.drainTimeout().toNanos());
-      stay = failure().isEmpty() && members != null && isWorthStaying(members);
     } finally {
-      if (stay && members != null) {
-        members.stay();
-      }
-      loop.leave(stay);
+      forget();
     }
   }
 
   /**
-   * The only instance, if it has a name, is most likely restarted under it, and has nobody to leave
-   * its partitions to. In a classic group its successor takes them at once if the name is still
-   * there; in one that is empty it pays the broker's {@code group.initial.rebalance.delay.ms}, 3 s
-   * by default. An instance under another name removes this one as one that has fallen silent.
+   * Waits outside the group for as long as another version is the active one.
+   *
+   * @return false if it is to end
    */
-  private boolean isWorthStaying(Members members) {
-    return settings.named()
-        && ClientProperties.isClassic(settings)
-        && members.alive().equals(Set.of(incarnation));
+  private boolean standBy(Session ready) throws InterruptedException {
+    boolean said = false;
+    while (!isStopped()) {
+      DesiredState wanted = desired();
+      if (isActive(wanted)) {
+        if (said) {
+          log.info("{} is active, and joins the group to handle requests", settings.by());
+        }
+        return true;
+      }
+      if (!said) {
+        said = true;
+        log.info(
+            "{} stands by, ready and outside the group: version {} handles the requests. This one"
+                + " joins when a release makes its version the active one.",
+            settings.by(),
+            activeVersion());
+        status.standBy();
+        started.complete(null);
+      }
+      guide.stands(State.STANDBY, epochOf(wanted));
+      awaitNews(epochOf(wanted));
+      ready.keepWarm();
+    }
+    return false;
   }
 
-  /** Any thread: what can't be got over has happened. */
-  private void fail(Throwable cause) {
-    synchronized (this) {
-      if (failure != null || state.compareTo(ConsumerState.DRAINING) > 0) {
-        return;
-      }
-      failure = cause;
-      enter(ConsumerState.FAILED);
+  private synchronized void awaitNews(long epoch) throws InterruptedException {
+    long deadline = System.nanoTime() + KEEP_WARM.toNanos();
+    long left = KEEP_WARM.toMillis();
+    while (epochOf(desired()) == epoch && !isStopped() && left > 0) {
+      wait(left);
+      left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
     }
-    log.error(
-        "The consumer {} has stopped by itself and handles nothing any more. What it hadn't"
-            + " finished is handled by other instances, or after a restart of this one.",
+  }
+
+  /** Of a membership: that of this instance, or only that it is another version's turn. */
+  private void end(Session ending) throws InterruptedException {
+    long epoch = epochOf(desired());
+    guide.stands(State.LEAVING, epoch);
+    if (isStopped()) {
+      status.draining();
+      boolean failed = status.failure().isPresent();
+      ending.end(failed ? Duration.ZERO : settings.drainTimeout(), () -> !failed);
+      return;
+    }
+    log.info(
+        "{} finishes what it has begun and leaves the group: version {} handles the requests now",
         settings.by(),
-        cause);
-    signalStop();
+        activeVersion());
+    ending.standDown(activeVersion());
+    status.standBy();
+    guide.stands(State.STANDBY, epoch);
+  }
+
+  private synchronized void forget() {
+    Counts all = counts();
+    done = new Counts(all.handled(), all.errors(), all.dead(), 0, 0, 0);
+    session = null;
+  }
+
+  /** Since the start, over all sessions. The control thread asks. */
+  private synchronized Counts counts() {
+    Session current = session;
+    return current == null ? done : current.counts(done);
+  }
+
+  private boolean isStopped() {
+    return stop.getCount() == 0;
+  }
+
+  private @Nullable DesiredState desired() {
+    ControlFollower follower = control;
+    return follower == null ? null : follower.desired();
+  }
+
+  private boolean isActive(@Nullable DesiredState wanted) {
+    return wanted == null || wanted.isActive(settings.version());
+  }
+
+  private @Nullable String activeVersion() {
+    DesiredState wanted = desired();
+    return wanted == null ? null : wanted.activeVersion();
+  }
+
+  private static long epochOf(@Nullable DesiredState wanted) {
+    return wanted == null ? 0 : wanted.epoch();
+  }
+
+  private void broken(Throwable cause) {
+    if (!started.completeExceptionally(cause)) {
+      guide.fail(cause);
+    }
   }
 
   private void signalStop() {
     stop.countDown();
-    Mailbox box = mailbox;
-    if (box != null) {
-      box.wake();
+    look();
+  }
+
+  /** Any thread: what operators want has changed, or this instance is to end. */
+  private void look() {
+    synchronized (this) {
+      notifyAll();
+    }
+    Session current = session;
+    if (current != null) {
+      current.wake();
     }
   }
 
-  private synchronized void moveTo(ConsumerState next) {
-    if (state.compareTo(next) < 0) {
-      enter(next);
+  /** For the sessions. */
+  private final class Guiding implements Guide {
+
+    @Override
+    public boolean stopping() {
+      return isStopped() || !isActive(desired());
+    }
+
+    @Override
+    public @Nullable DesiredState desired() {
+      return Engine.this.desired();
+    }
+
+    @Override
+    public void stands(State standing, long epoch) {
+      InstanceReporter reports = reporter;
+      if (reports != null) {
+        reports.stands(standing, epoch, status.partitions().size());
+      }
+    }
+
+    @Override
+    public void partitionsChanged(Core<Delivery> core) {
+      status.changed(core);
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+      if (!status.failed(cause)) {
+        return;
+      }
+      log.error(
+          "The consumer {} has stopped by itself and handles nothing any more. What it hadn't"
+              + " finished is handled by other instances, or after a restart of this one.",
+          settings.by(),
+          cause);
+      signalStop();
     }
   }
 
-  private synchronized void enter(ConsumerState next) {
-    ConsumerState before = state;
-    state = next;
-    notifyAll();
-    events.tell(listener -> listener.stateChanged(before, next));
-  }
-
-  private synchronized void ended() {
-    partitions = Set.of();
-    stopped = Set.of();
-    moveTo(ConsumerState.CLOSED);
-    notifyAll();
-  }
-
-  /** On the owner thread. */
-  private void onPartitions(Core<Delivery> core) {
-    publish(core.partitions(), core.stopped());
-  }
-
-  private synchronized void publish(
-      Collection<TopicPartition> held, Collection<TopicPartition> notRead) {
-    partitions = numbers(held);
-    stopped = numbers(notRead);
-    moveTo(ConsumerState.RUNNING);
-    notifyAll();
-  }
-
-  private static Set<Integer> numbers(Collection<TopicPartition> partitions) {
-    return partitions.stream()
-        .map(TopicPartition::partition)
-        .collect(Collectors.toUnmodifiableSet());
+  @Override
+  public ConsumerState state() {
+    return status.state();
   }
 
   @Override
-  public synchronized ConsumerState state() {
-    return state;
+  public Optional<Throwable> failure() {
+    return status.failure();
   }
 
   @Override
-  public synchronized Optional<Throwable> failure() {
-    return Optional.ofNullable(failure);
+  public Set<Integer> partitions() {
+    return status.partitions();
   }
 
   @Override
-  public synchronized Set<Integer> partitions() {
-    return partitions;
-  }
-
-  @Override
-  public synchronized Set<Integer> stoppedPartitions() {
-    return stopped;
+  public Set<Integer> stoppedPartitions() {
+    return status.stoppedPartitions();
   }
 
   @Override
@@ -378,25 +339,17 @@ public final class Engine implements TideoverConsumer {
   }
 
   @Override
-  public synchronized boolean awaitAssignment(Duration timeout) throws InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
-    while (partitions.isEmpty() && state.compareTo(ConsumerState.DRAINING) < 0) {
-      long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-      if (left <= 0) {
-        return false;
-      }
-      wait(left);
-    }
-    return !partitions.isEmpty();
+  public boolean awaitAssignment(Duration timeout) throws InterruptedException {
+    return status.awaitAssignment(timeout);
   }
 
   @Override
   public void close() {
     signalStop();
-    Handling work = handling;
+    Session current = session;
     if (Thread.currentThread() == owner
         || events.isListener()
-        || work != null && work.isInHandler()) {
+        || current != null && current.handling().isInHandler()) {
       return;
     }
     try {

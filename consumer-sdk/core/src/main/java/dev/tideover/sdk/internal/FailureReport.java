@@ -16,6 +16,7 @@ final class FailureReport {
 
   private final Settings settings;
   private final Events events;
+  private final Occasionally maySayKept = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayInfrastructure = new Occasionally(Duration.ofSeconds(10));
 
   FailureReport(Settings settings, Events events) {
@@ -37,14 +38,20 @@ final class FailureReport {
    * A start has failed.
    *
    * @param what as by {@link #describe}, or better
+   * @param onTrial whether it is kept rather than made a dead letter
    */
   void failed(
       Work<Delivery> work,
       Delivery delivery,
       Fault fault,
       String what,
-      @Nullable Throwable failure) {
-    say(work, delivery, fault, what, failure);
+      @Nullable Throwable failure,
+      boolean onTrial) {
+    if (onTrial && (fault == Fault.REJECTED || fault == Fault.MESSAGE)) {
+      sayKept(delivery, what, failure);
+    } else {
+      say(work, delivery, fault, what, failure);
+    }
     tell(work, delivery, what, failure);
   }
 
@@ -60,6 +67,19 @@ final class FailureReport {
       told = failure == null ? new IllegalStateException(what) : failure;
     }
     events.tell(listener -> listener.attemptFailed(id, attempt, told));
+  }
+
+  private void sayKept(Delivery delivery, String what, @Nullable Throwable failure) {
+    String id = delivery.envelope().id().toString();
+    if (maySayKept.now()) {
+      log.warn(
+          "Request {} failed: {}. This version is on trial, so that uses no attempt: the request is"
+              + " tried again, and goes to the version before if the release is rolled back. Further"
+              + " failures are logged once in 10 s.",
+          id,
+          what);
+    }
+    log.debug("The failure of request {}", id, failure);
   }
 
   private void say(

@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Removes from the group those that the {@link MemberWatch} calls silent, by an admin client of its
  * own. It never waits: answers are taken at the next {@link #tick}. For the thread of {@link
- * Members}, its owner, but for {@link #wantName}.
+ * Members}, its owner, but for what says otherwise.
  */
 final class GroupCleaner implements AutoCloseable {
 
@@ -92,6 +92,21 @@ final class GroupCleaner implements AutoCloseable {
    */
   void wantName(@Nullable CompletableFuture<Void> released) {
     nameWanted = released;
+  }
+
+  /** See {@link Members#inGroup}. Any thread. */
+  CompletableFuture<Boolean> inGroup(String version) {
+    String group = settings.service();
+    String prefix = group + "/" + version + "/";
+    return Objects.requireNonNull(
+            admin.describeConsumerGroups(List.of(group)).describedGroups().get(group))
+        .toCompletionStage()
+        .handle(
+            (found, failure) ->
+                found != null
+                    && found.members().stream()
+                        .anyMatch(member -> member.clientId().startsWith(prefix)))
+        .toCompletableFuture();
   }
 
   private void askForMembers(long now) {

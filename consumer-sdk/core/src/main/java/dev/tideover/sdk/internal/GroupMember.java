@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -21,6 +22,7 @@ import org.apache.kafka.clients.consumer.InvalidOffsetException;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -59,6 +61,7 @@ final class GroupMember {
   private final Occasionally maySayPollFailed = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayCommitFailed = new Occasionally(Duration.ofSeconds(10));
   private long backoff = FIRST_BACKOFF;
+  private int allPartitions = 1;
 
   /** Frees this instance's name in the group, if who had it has crashed. */
   @FunctionalInterface
@@ -114,6 +117,41 @@ final class GroupMember {
     this.releaseName = releaseName;
     this.onNowhere = onNowhere;
     consumer.subscribe(List.of(settings.requestTopic()), listener);
+  }
+
+  /**
+   * Connects, and learns what a join has to know, so that the join needn't. To be called before it,
+   * now and then. Where Kafka doesn't answer, that only takes time later.
+   */
+  void warmUp(Duration timeout) {
+    try {
+      List<PartitionInfo> known = consumer.partitionsFor(settings.requestTopic(), timeout);
+      allPartitions = Math.max(1, known.size());
+      // Asks the group's coordinator, and so finds out who that is.
+      consumer.committed(Set.of(new TopicPartition(settings.requestTopic(), 0)), timeout);
+    } catch (WakeupException meantForPoll) {
+      log.trace("A late wake-up met the warming up");
+    } catch (KafkaException notYet) {
+      log.debug("The consumer isn't connected yet, which only takes time later", notYet);
+    }
+  }
+
+  /** How many partitions the request topic has, as far as is known without asking; at least 1. */
+  int allPartitions() {
+    try {
+      List<PartitionInfo> known = consumer.partitionsFor(settings.requestTopic(), Duration.ZERO);
+      if (known != null && !known.isEmpty()) {
+        allPartitions = known.size();
+      }
+    } catch (KafkaException unknown) {
+      log.debug("It isn't known how many partitions there are now", unknown);
+    }
+    return allPartitions;
+  }
+
+  /** The generation of the group that this is a member of; 0 or less before it is one. */
+  int generation() {
+    return consumer.groupMetadata().generationId();
   }
 
   /** A member that was refused doesn't try again. */

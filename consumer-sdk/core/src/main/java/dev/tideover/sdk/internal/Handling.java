@@ -9,6 +9,7 @@ import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
 import dev.tideover.sdk.Request;
 import dev.tideover.sdk.Retry;
+import dev.tideover.sdk.internal.core.Activity;
 import dev.tideover.sdk.internal.core.Core;
 import dev.tideover.sdk.internal.core.Fault;
 import dev.tideover.sdk.internal.core.FinishedIds;
@@ -16,6 +17,7 @@ import dev.tideover.sdk.internal.core.LedgerEntry;
 import dev.tideover.sdk.internal.core.Permits;
 import dev.tideover.sdk.internal.core.Work;
 import dev.tideover.wire.DeadLetterCodec;
+import dev.tideover.wire.InstanceReport;
 import dev.tideover.wire.ReplyAddress;
 import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
@@ -27,6 +29,7 @@ import java.time.InstantSource;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -76,6 +79,21 @@ final class Handling {
   private final Occasionally maySayInfrastructure = new Occasionally(Duration.ofSeconds(10));
   private final Occasionally maySayRejected = new Occasionally(Duration.ofSeconds(10));
 
+  /**
+   * Whether this instance is tried out; see {@link Core#trial}. The owner sets it before it tells
+   * the core, and looks at none of it.
+   */
+  volatile boolean onTrial;
+
+  /** How often a handler has come to an end, whatever that was. */
+  final LongAdder handled = new LongAdder();
+
+  /** How often that was not with a reply of a status below 500. */
+  final LongAdder errors = new LongAdder();
+
+  /** How many requests have become dead letters. */
+  final LongAdder dead = new LongAdder();
+
   Handling(
       Settings settings,
       InboxGuard inbox,
@@ -104,6 +122,17 @@ final class Handling {
   /** Whether the calling thread is in a handler of this consumer. */
   boolean isInHandler() {
     return inHandler.get() != null;
+  }
+
+  /** What this instance has done since it began, and does now, for its report. Any thread. */
+  InstanceReport.Counts counts(Activity now) {
+    return new InstanceReport.Counts(
+        handled.sum(),
+        errors.sum(),
+        dead.sum(),
+        now.parked(),
+        now.running(),
+        TimeUnit.NANOSECONDS.toMillis(now.oldestRunningNanos()));
   }
 
   /** Owner: gives a request to a worker. */
@@ -169,6 +198,7 @@ final class Handling {
     }
     Outcome outcome = null;
     Throwable failure = null;
+    delivery.tookMicros = ReplyEnvelope.NONE;
     meters.starts(work.attempts(), request.acceptedAt(), clock);
     inHandler.set(true);
     work.enterHandler(nanoTime.getAsLong());
@@ -180,7 +210,9 @@ final class Handling {
       inHandler.remove();
     }
     long nanos = work.leaveHandler(nanoTime.getAsLong());
+    delivery.tookMicros = TimeUnit.NANOSECONDS.toMicros(nanos);
     boolean stillOurs = delivery.leaveHandler();
+    handled.increment();
     if (failure instanceof VirtualMachineError && !(failure instanceof StackOverflowError)) {
       // Out of memory, or worse: what this JVM would conclude now can't be trusted.
       onFatal.accept(failure);
@@ -189,7 +221,7 @@ final class Handling {
       mailbox.givenBack(work);
     } else if (outcome instanceof Reply reply) {
       meters.handled(Meters.Outcome.REPLY, nanos);
-      complete(work, delivery, reply);
+      conclude(work, delivery, reply);
     } else if (failure instanceof InboxGuard.Settled settled) {
       settle(work, delivery, settled.standing());
     } else {
@@ -198,10 +230,42 @@ final class Handling {
   }
 
   private Outcome call(Request request) throws Exception {
+    Outcome outcome;
     try {
-      return settings.handler().handle(request);
+      outcome = settings.handler().handle(request);
     } catch (MalformedBodyException clientsFault) {
       return Problems.malformedBody(request.id(), clientsFault);
+    }
+    if (settings.inbox() != null && onTrial && outcome instanceof Reply reply && isError(reply)) {
+      // In the inbox it would stand for good, and the version that is gone back to would send it.
+      throw new FailedOnTrial(reply.status());
+    }
+    return outcome;
+  }
+
+  /** In the place of a reply that isn't to be stored. */
+  private static final class FailedOnTrial extends Exception {
+    private static final long serialVersionUID = 1;
+
+    FailedOnTrial(int status) {
+      super("the reply has status " + status, null, false, false);
+    }
+  }
+
+  private static boolean isError(Reply reply) {
+    return reply.status() >= 500;
+  }
+
+  /** A start has ended with a reply. */
+  private void conclude(Work<Delivery> work, Delivery delivery, Reply reply) {
+    if (isError(reply)) {
+      errors.increment();
+    }
+    if (onTrial && isError(reply)) {
+      answer(work, delivery, completed(work, delivery, reply));
+      mailbox.withheld(work);
+    } else {
+      complete(work, delivery, reply);
     }
   }
 
@@ -293,18 +357,20 @@ final class Handling {
       meters.handled(Meters.Outcome.FAILED, nanos);
       fault = failure == null ? Fault.MESSAGE : faults.of(failure);
     }
-    Fault charged = work.closing() && fault == Fault.MESSAGE ? null : fault;
+    boolean uncharged = onTrial || work.closing() && fault == Fault.MESSAGE;
+    Fault charged = uncharged && fault != Fault.INFRASTRUCTURE ? null : fault;
     Reply known = inbox.failed(delivery, incoming(work, delivery), charged, failure);
     if (known != null) {
       log.info(
           "A start of request {} has failed after the request was handled ({}); its reply is sent",
           delivery.envelope().id(),
           what);
-      complete(work, delivery, known);
+      conclude(work, delivery, known);
       return;
     }
     if (!work.closing()) {
-      report.failed(work, delivery, fault, what, failure);
+      errors.increment();
+      report.failed(work, delivery, fault, what, failure, onTrial);
     }
     Permits.Permit permit = work.permit();
     if (permit != null) {
@@ -353,7 +419,7 @@ final class Handling {
   }
 
   private static void answer(Work<Delivery> work, Delivery delivery, ReplyEnvelope reply) {
-    delivery.answer(reply);
+    delivery.answer(reply.withTiming(delivery.timing()));
     work.step(Work.Step.REPLY);
   }
 
@@ -379,7 +445,7 @@ final class Handling {
     if (exists) {
       return true;
     }
-    if (++delivery.failedLookups < LOOKUPS) {
+    if (++delivery.failedLookups < LOOKUPS || onTrial) {
       mailbox.again(work, LOOKUP_PAUSE);
     } else {
       bury(work, delivery, "reply-address", "there is no partition " + request.replyTo());
@@ -411,6 +477,7 @@ final class Handling {
             return;
           }
           String id = delivery.envelope == null ? "" : delivery.envelope.id().toString();
+          dead.increment();
           meters.deadLetter(death.reason());
           events.tell(listener -> listener.deadLetter(id, death.reason()));
           if (delivery.envelope == null || death.reason().equals("reply-address")) {
@@ -486,7 +553,12 @@ final class Handling {
         delivery,
         completed(
             work, delivery, Problems.replyTooLarge(request.id().toString(), reply.body().length)));
-    mailbox.again(work, 0);
+    if (onTrial) {
+      errors.increment();
+      mailbox.withheld(work);
+    } else {
+      mailbox.again(work, 0);
+    }
   }
 
   private void sendFailed(Work<Delivery> work, Delivery delivery, Exception failure) {

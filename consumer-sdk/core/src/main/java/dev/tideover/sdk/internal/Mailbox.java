@@ -74,6 +74,11 @@ final class Mailbox {
     put((core, now) -> core.again(work, pauseNanos, now), true);
   }
 
+  /** An instance on trial keeps its reply. */
+  void withheld(Work<Delivery> work) {
+    put((core, now) -> core.withheld(work, now), false);
+  }
+
   void recorded(Work<Delivery> work) {
     put((core, now) -> core.recorded(work, now), true);
   }

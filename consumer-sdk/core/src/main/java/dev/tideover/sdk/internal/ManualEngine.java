@@ -91,9 +91,7 @@ public final class ManualEngine implements AutoCloseable {
             events,
             clock,
             this::nanos,
-            () -> true, // never wait
-            core -> {},
-            failure -> fatal = failure);
+            Guide.alone(() -> true, failure -> fatal = failure)); // true: never wait
     parts.loop.join(() -> false);
     take();
   }

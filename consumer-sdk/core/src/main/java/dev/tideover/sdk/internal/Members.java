@@ -78,9 +78,13 @@ final class Members implements AutoCloseable {
   /** Whether this instance ends without leaving the group. */
   private volatile boolean staying;
 
-  /** For the thread only, as is the next one. */
+  /** Whether this instance is, or is about to be, in the group, and so has to be heard. */
+  private volatile boolean speaking;
+
+  /** For the thread only, as are the next ones. */
   private final MemberWatch watch;
 
+  private boolean hasSpoken;
   private long nextHeartbeat;
 
   private Members(
@@ -111,8 +115,9 @@ final class Members implements AutoCloseable {
   }
 
   /**
-   * Opens the clients, and begins to send and to listen. To be called before the group is joined,
-   * since a member that nobody hears is removed.
+   * Opens the clients, and begins to listen. Until {@link #speak} nobody hears this instance, and
+   * it takes nobody for silent, since it judges by how its own heartbeats come back: so it is with
+   * one that stands by outside the group.
    *
    * @param incarnation this run of the instance: a random text
    * @param send sends a record and returns; called on the thread of this object. While it blocks
@@ -123,7 +128,7 @@ final class Members implements AutoCloseable {
    *     group often; any thread
    * @throws IllegalArgumentException if Kafka's clients don't take their settings
    */
-  static Members start(
+  static Members listen(
       Settings settings,
       String incarnation,
       Consumer<ProducerRecord<byte[], byte[]>> send,
@@ -135,8 +140,16 @@ final class Members implements AutoCloseable {
   }
 
   /**
+   * Begins to send heartbeats. To be called before the group is joined, since a member that nobody
+   * hears is removed. Any thread.
+   */
+  void speak() {
+    speaking = true;
+  }
+
+  /**
    * Waits until every instance that is alive has been heard, so that {@link #alive} is complete;
-   * any thread. It takes about 0.7 s from the start.
+   * any thread. It takes about 0.7 s from {@link #speak}.
    *
    * @return whether it is so
    */
@@ -176,6 +189,14 @@ final class Members implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether an instance of this version is in the group, or has asked to be; any thread. Done with
+   * false where Kafka doesn't say.
+   */
+  CompletableFuture<Boolean> inGroup(String version) {
+    return cleaner.inGroup(version);
+  }
+
   private static boolean await(CompletableFuture<Void> future, Duration timeout)
       throws InterruptedException {
     try {
@@ -203,7 +224,7 @@ final class Members implements AutoCloseable {
     } finally {
       // An interrupt has done what it was for; it would cut the closing short.
       Thread.interrupted();
-      if (!staying) {
+      if (hasSpoken && !staying) {
         heartbeat(LEAVING);
       }
       cleaner.close();
@@ -213,8 +234,12 @@ final class Members implements AutoCloseable {
 
   private void runOnce() throws InterruptedException {
     long now = System.nanoTime();
-    if (now - nextHeartbeat >= 0) {
+    boolean due = now - nextHeartbeat >= 0;
+    if (speaking && (due || !hasSpoken)) {
+      hasSpoken = true;
       heartbeat(ALIVE);
+    }
+    if (due) {
       // In step, but none is made up for.
       nextHeartbeat = Math.max(nextHeartbeat, now - MemberWatch.INTERVAL) + MemberWatch.INTERVAL;
     }

@@ -1,23 +1,15 @@
 package dev.tideover.sdk.internal;
 
-import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.internal.Mailbox.Message;
 import dev.tideover.sdk.internal.core.CommitSnapshot;
 import dev.tideover.sdk.internal.core.Core;
-import dev.tideover.sdk.internal.core.Work;
-import dev.tideover.wire.RequestCodec;
-import dev.tideover.wire.RequestEnvelope;
-import dev.tideover.wire.WireFormatException;
 import java.util.Collection;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,9 +20,6 @@ import org.slf4j.LoggerFactory;
 final class PollLoop {
 
   private static final Logger log = LoggerFactory.getLogger(PollLoop.class);
-
-  /** What a request costs in memory beyond its bytes, roughly; counts against the window. */
-  private static final int OVERHEAD_BYTES = 1_024;
 
   private static final long COMMIT_BUDGET = TimeUnit.SECONDS.toNanos(5);
 
@@ -47,27 +36,22 @@ final class PollLoop {
   private static final int WAKE_AT_WHEN_FULL = 200;
   private static final int WAKE_AT = 1_000;
 
-  /** With {@link Ordering#PARTITION}, the key of all. */
-  private static final String ONE_LANE = "";
-
-  private final Settings settings;
   private final GroupMember member;
   private final Core<Delivery> core;
+  private final Intake intake;
   private final Mailbox mailbox;
   private final Events events;
   private final Reporter reporter;
+  private final Steering steering;
   private final LongSupplier nanoTime;
-  private final BooleanSupplier stopping;
-  private final Runnable onPartitions;
+  private final Guide guide;
 
   private boolean draining;
 
   /**
    * A loop that hasn't begun.
    *
-   * @param stopping whether {@link #runOnce} should return soon; any thread may change it, and
-   *     wakes the mailbox then
-   * @param onPartitions told, on the owner thread, when what it holds has changed
+   * @param guide whoever changes what it says wakes the mailbox then, so that a poll ends
    */
   PollLoop(
       Settings settings,
@@ -76,18 +60,18 @@ final class PollLoop {
       Mailbox mailbox,
       Events events,
       Reporter reporter,
+      Steering steering,
       LongSupplier nanoTime,
-      BooleanSupplier stopping,
-      Runnable onPartitions) {
-    this.settings = settings;
+      Guide guide) {
     this.member = member;
     this.core = core;
+    this.intake = new Intake(settings, core);
     this.mailbox = mailbox;
     this.events = events;
     this.reporter = reporter;
+    this.steering = steering;
     this.nanoTime = nanoTime;
-    this.stopping = stopping;
-    this.onPartitions = onPartitions;
+    this.guide = guide;
   }
 
   /**
@@ -96,6 +80,7 @@ final class PollLoop {
    * @param releaseName asked when another member has this instance's name
    */
   void join(GroupMember.NameRelease releaseName) {
+    steering.follow(now());
     member.join(new Rebalance(), releaseName, this::nowhere);
   }
 
@@ -105,11 +90,12 @@ final class PollLoop {
    * that ({@link Handling}).
    */
   void runOnce() throws InterruptedException {
-    receive(poll()); // decode, into its lane
-    start(); //         whose turn it is: to a worker
-    settle(); //        reply acknowledged: mark done, next of its lane
-    flow(); //          a full window pauses its partition, never the polling
-    commit(); //        up to the first that hasn't ended
+    intake.receive(poll()); // decode, into its lane
+    start(); //                whose turn it is: to a worker
+    settle(); //               reply acknowledged: mark done, next of its lane
+    flow(); //                 a full window pauses its partition, never the polling
+    commit(); //               up to the first that hasn't ended
+    steering.tell(now());
   }
 
   private long now() {
@@ -122,7 +108,7 @@ final class PollLoop {
     boolean mayWait =
         mailbox.enterPoll()
             && !core.permits().ownerIsWaitedFor()
-            && (draining || !stopping.getAsBoolean());
+            && (draining || !guide.stopping() && !steering.isBehind());
     try {
       return member.poll(mayWait ? longestPoll() : 0);
     } finally {
@@ -131,98 +117,15 @@ final class PollLoop {
   }
 
   private long longestPoll() {
-    long wait = draining || core.anyFull() ? FULL_POLL : core.isQuiet() ? QUIET_POLL : BUSY_POLL;
+    boolean hurry = draining || steering.isEnding() || core.anyFull();
+    long wait = hurry ? FULL_POLL : core.isQuiet() ? QUIET_POLL : BUSY_POLL;
     return Math.min(wait, core.untilNextStart(now()));
   }
 
-  private void receive(ConsumerRecords<byte[], byte[]> records) {
-    for (TopicPartition partition : records.partitions()) {
-      for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-        receive(partition, record);
-      }
-    }
-  }
-
-  private void receive(TopicPartition partition, ConsumerRecord<byte[], byte[]> record) {
-    if (!core.takes(partition)) {
-      return;
-    }
-    Delivery delivery;
-    try {
-      delivery = decode(record);
-    } catch (WireFormatException unknownVersion) {
-      core.stop(
-          partition,
-          "offset "
-              + record.offset()
-              + ": "
-              + unknownVersion.getMessage()
-              + ". Nothing is skipped and nothing is lost, but its requests wait until this service"
-              + " runs an SDK that knows the version");
-      return;
-    }
-    int bytes =
-        OVERHEAD_BYTES
-            + Math.max(0, record.serializedKeySize())
-            + Math.max(0, record.serializedValueSize());
-    core.received(
-        partition,
-        record.offset(),
-        laneOf(delivery),
-        bytes,
-        delivery,
-        delivery.isBuried() ? Work.Step.BURY : Work.Step.HANDLE);
-  }
-
-  private @Nullable String laneOf(Delivery delivery) {
-    return switch (settings.ordering()) {
-      case PARTITION -> ONE_LANE;
-      case NONE -> null;
-      case KEY -> delivery.envelope == null ? null : delivery.envelope.orderingKey();
-    };
-  }
-
-  /**
-   * What has to be done for a record; one that can't be handled is to be buried.
-   *
-   * @throws WireFormatException for a record of an unknown version: whatever is done for it could
-   *     be wrong
-   */
-  private Delivery decode(ConsumerRecord<byte[], byte[]> record) throws WireFormatException {
-    Delivery delivery;
-    try {
-      RequestEnvelope envelope = RequestCodec.decode(record);
-      delivery = new Delivery(record, envelope);
-      String replyTopic = envelope.replyTo().topic();
-      if (settings.mayReplyTo(replyTopic)) {
-        return delivery;
-      }
-      delivery.bury(
-          "reply-address",
-          "its reply-to topic "
-              + replyTopic
-              + " may not be written to by this service; if a gateway of yours uses it, name it in"
-              + " replyTopics(...)");
-    } catch (WireFormatException unreadable) {
-      if (unreadable.kind() == WireFormatException.Kind.UNKNOWN_VERSION) {
-        throw unreadable;
-      }
-      delivery = new Delivery(record, null);
-      delivery.bury("malformed", String.valueOf(unreadable.getMessage()));
-    }
-    log.error(
-        "Record {} of {}-{} can't be handled and goes to {}: {}: {}",
-        record.offset(),
-        record.topic(),
-        record.partition(),
-        settings.deadTopic(),
-        delivery.death().reason(),
-        delivery.death().error());
-    return delivery;
-  }
-
   private void start() {
-    core.start(now());
+    long now = now();
+    steering.follow(now);
+    core.start(now);
   }
 
   private void settle() {
@@ -239,7 +142,8 @@ final class PollLoop {
 
   private void flow() {
     core.flow();
-    mailbox.wakeAt(draining ? 1 : core.anyFull() ? WAKE_AT_WHEN_FULL : WAKE_AT);
+    mailbox.wakeAt(
+        draining || steering.isHeld() ? 1 : core.anyFull() ? WAKE_AT_WHEN_FULL : WAKE_AT);
   }
 
   private void commit() {
@@ -278,7 +182,7 @@ final class PollLoop {
             GroupMember.commitFailed("the group is rebalancing");
             return;
           }
-          receive(poll());
+          intake.receive(poll());
         }
       }
     }
@@ -308,7 +212,7 @@ final class PollLoop {
       Set<Integer> numbers = Doing.numbers(partitions);
       events.tell(listener -> listener.revoked(numbers, lost));
     }
-    onPartitions.run();
+    guide.partitionsChanged(core);
   }
 
   /** The log doesn't have what is to be read next. */
@@ -339,11 +243,22 @@ final class PollLoop {
     long deadline = now() + budget;
     while (!core.drained(core.partitions()) && now() - deadline < 0) {
       start();
-      receive(poll());
+      intake.receive(poll());
       settle();
       commit();
     }
     commitAndWait(true);
+  }
+
+  /** Stays a member for a moment more, once {@link #drain} has ended. */
+  void idle() throws InterruptedException {
+    intake.receive(poll());
+    settle();
+  }
+
+  /** Gives up what is left; whoever has the partitions next handles it again. */
+  void giveUp() {
+    giveUp(core.partitions(), false);
   }
 
   /**
@@ -352,7 +267,7 @@ final class PollLoop {
    * @param stay see {@link GroupMember#leave}
    */
   void leave(boolean stay) {
-    giveUp(core.partitions(), false);
+    giveUp();
     member.leave(stay);
   }
 
@@ -362,7 +277,7 @@ final class PollLoop {
     @Override
     public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
       core.assigned(partitions, now());
-      onPartitions.run();
+      guide.partitionsChanged(core);
     }
 
     /** Ours still: finish what runs, for a while; commit; only then forget. */
@@ -370,7 +285,7 @@ final class PollLoop {
     public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
       mailbox.leavePoll();
       core.close(partitions);
-      long deadline = now() + REVOKE_BUDGET;
+      long deadline = steering.soonest(now() + REVOKE_BUDGET);
       try {
         while (!core.drained(partitions) && now() - deadline < 0) {
           start();

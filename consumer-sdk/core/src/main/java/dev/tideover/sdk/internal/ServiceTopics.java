@@ -1,5 +1,6 @@
 package dev.tideover.sdk.internal;
 
+import dev.tideover.wire.DesiredState;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -36,7 +37,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The service's topics, before an instance joins the group: waits for those that the gateway makes,
- * and makes the two of the engine's own where they are missing. For one thread; its client lives as
+ * and makes those of the engine's own where they are missing. For one thread; its client lives as
  * long as the call.
  */
 final class ServiceTopics {
@@ -68,6 +69,19 @@ final class ServiceTopics {
           TopicConfig.MAX_MESSAGE_BYTES_CONFIG, "1048588",
           TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, "1");
 
+  /** What operators want of all services, and what instances say of themselves each second. */
+  private static final Map<String, String> CONTROL_SETTINGS =
+      Map.of(
+          TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT,
+          // All that is there is read at each start: so close segments early, and compact them
+          // soon.
+          TopicConfig.SEGMENT_MS_CONFIG, "600000",
+          TopicConfig.SEGMENT_BYTES_CONFIG, "1048576",
+          TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1",
+          TopicConfig.DELETE_RETENTION_MS_CONFIG, "600000",
+          TopicConfig.MAX_MESSAGE_BYTES_CONFIG, "1048588",
+          TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false");
+
   private static final long CHECK_PAUSE = 100;
   private static final int CHECK_TIMEOUT = 3_000;
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
@@ -77,8 +91,9 @@ final class ServiceTopics {
    *
    * @param ledger whether attempts can be kept; else they are counted in memory only
    * @param members whether instances can hear each other
+   * @param control whether what operators want can be known
    */
-  record Usable(boolean ledger, boolean members) {}
+  record Usable(boolean ledger, boolean members, boolean control) {}
 
   private final Settings settings;
   private final Admin admin;
@@ -139,7 +154,13 @@ final class ServiceTopics {
             "an instance that has crashed is noticed only at the end of Kafka's session timeout,"
                 + " and its requests wait until then",
             () -> members(requests));
-    return new Usable(ledger, members);
+    boolean control =
+        usable(
+            DesiredState.TOPIC,
+            "this instance can't be held by an operator and takes part in no release: it works on,"
+                + " whatever version is to be the active one",
+            () -> control(requests));
+    return new Usable(ledger, members, control);
   }
 
   /** Something asked of Kafka. */
@@ -251,12 +272,7 @@ final class ServiceTopics {
     int partitions = requests.partitions().size();
     TopicDescription present = describe(List.of(topic)).get(topic);
     if (present == null) {
-      Map<String, String> config = new HashMap<>(LEDGER_SETTINGS);
-      String minInsync = setting(requests.name(), TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG);
-      if (minInsync != null) {
-        config.put(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, minInsync);
-      }
-      create(topic, partitions, requests, config);
+      create(topic, partitions, requests, withMinInsync(LEDGER_SETTINGS, requests));
       return true;
     }
     String policy = setting(topic, TopicConfig.CLEANUP_POLICY_CONFIG);
@@ -296,6 +312,25 @@ final class ServiceTopics {
       create(topic, 1, requests, MEMBERS_SETTINGS);
     }
     return true;
+  }
+
+  /** Its settings are like the request topic's: whoever makes it has only this service to go by. */
+  private boolean control(TopicDescription requests)
+      throws InterruptedException, ExecutionException {
+    if (!describe(List.of(DesiredState.TOPIC)).containsKey(DesiredState.TOPIC)) {
+      create(DesiredState.TOPIC, 1, requests, withMinInsync(CONTROL_SETTINGS, requests));
+    }
+    return true;
+  }
+
+  private Map<String, String> withMinInsync(Map<String, String> settings, TopicDescription like)
+      throws InterruptedException, ExecutionException {
+    Map<String, String> config = new HashMap<>(settings);
+    String minInsync = setting(like.name(), TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG);
+    if (minInsync != null) {
+      config.put(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, minInsync);
+    }
+    return config;
   }
 
   private void create(

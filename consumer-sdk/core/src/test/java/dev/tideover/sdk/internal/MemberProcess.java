@@ -35,12 +35,13 @@ final class MemberProcess implements AutoCloseable {
             Duration.ofSeconds(15));
     KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(ClientProperties.producer(settings));
-    Members.start(
-        settings,
-        "run-of-process-" + ProcessHandle.current().pid(),
-        producer::send,
-        cancellation -> {},
-        () -> false);
+    Members.listen(
+            settings,
+            "run-of-process-" + ProcessHandle.current().pid(),
+            producer::send,
+            cancellation -> {},
+            () -> false)
+        .speak();
     Map<String, Object> config = new HashMap<>(ClientProperties.consumer(settings));
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(config);

@@ -66,12 +66,13 @@ class MembersIT {
 
   private Members start(TestKafka kafka, String instance, boolean waiting) {
     Members members =
-        Members.start(
+        Members.listen(
             TestSettings.of(kafka.bootstrapServers(), service, instance),
             "run-of-" + instance,
             kafka.producer()::send,
             heard::add,
             () -> waiting);
+    members.speak();
     opened.add(members);
     return members;
   }
@@ -271,7 +272,7 @@ class MembersIT {
   void whereTheTopicIsMissingItEndsInTimeAllTheSame(TestKafka kafka) throws Exception {
     service = kafka.uniqueName("nobody");
     Members members =
-        Members.start(
+        Members.listen(
             TestSettings.of(
                 kafka.bootstrapServers(), service, "one", Map.of(), Duration.ofSeconds(1)),
             "run",
@@ -280,6 +281,7 @@ class MembersIT {
             },
             cancellation -> {},
             () -> true);
+    members.speak();
     assertThat(members.awaitHeardAll(Duration.ofSeconds(2))).isFalse();
     assertThat(members.alive()).containsExactly("run");
     long closing = System.nanoTime();

@@ -260,9 +260,7 @@ class PollLoopTest {
               looks.incrementAndGet();
               return System.nanoTime();
             },
-            () -> false,
-            core -> {},
-            PollLoopTest::defect);
+            Guide.alone(() -> false, PollLoopTest::defect));
     PollLoop loop = parts.loop;
     loop.join(() -> false);
     consumer.then(

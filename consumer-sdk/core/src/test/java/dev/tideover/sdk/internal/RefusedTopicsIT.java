@@ -97,10 +97,10 @@ class RefusedTopicsIT {
   @Test
   void eachOfTheEnginesOwnIsDoneWithoutWhereItIsRefused() throws Exception {
     deny(service + ".ledger", AclOperation.ALL);
-    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, true));
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, true, true));
 
     deny(service + ".members", AclOperation.ALL);
-    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, false));
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(false, false, true));
   }
 
   @Test

@@ -43,7 +43,7 @@ class ServiceTopicsIT {
     kafka.createTopic(service + ".requests", 7, Map.of("min.insync.replicas", "1"));
     kafka.createTopic(service + ".dead", 1);
 
-    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true));
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true, true));
 
     assertThat(describe(kafka, service + ".ledger").partitions()).hasSize(7);
     Config ledger = config(kafka, service + ".ledger");
@@ -55,7 +55,7 @@ class ServiceTopicsIT {
     assertThat(members.get("cleanup.policy").value()).isEqualTo("delete");
     assertThat(members.get("retention.ms").value()).isEqualTo("600000");
     // A second instance finds them there.
-    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true));
+    assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true, true));
   }
 
   @Test
@@ -75,7 +75,8 @@ class ServiceTopicsIT {
               }));
     }
     for (CompletableFuture<ServiceTopics.Usable> start : starts) {
-      assertThat(start.get(60, TimeUnit.SECONDS)).isEqualTo(new ServiceTopics.Usable(true, true));
+      assertThat(start.get(60, TimeUnit.SECONDS))
+          .isEqualTo(new ServiceTopics.Usable(true, true, true));
     }
   }
 

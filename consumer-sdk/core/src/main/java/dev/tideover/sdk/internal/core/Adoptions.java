@@ -115,7 +115,7 @@ final class Adoptions<W> {
       }
       Assignment<W> assignment = unmarked.get(partition);
       if (assignment != null) {
-        assignment.close();
+        assignment.close(false);
       }
     }
   }

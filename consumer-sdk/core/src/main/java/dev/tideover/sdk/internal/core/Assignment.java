@@ -161,8 +161,10 @@ final class Assignment<W> {
    * committed: the ones before the last that has begun or ended. But none behind one that waits for
    * another attempt, since that one won't get it here and holds the commit up. And none for the
    * sake of a cancelled one, which costs the next owner no more than a reply.
+   *
+   * @param leave whether to start none at all, since that could take long
    */
-  void close() {
+  void close(boolean leave) {
     fence = NONE; // what hasn't begun by now doesn't, so the look at what has is exact
     long last = NONE;
     long failing = OPEN;
@@ -172,11 +174,33 @@ final class Assignment<W> {
       }
       if (work.state == Work.State.TERMINAL || work.started) {
         last = work.offset;
-      } else if (work.state == Work.State.WAITING && failing == OPEN) {
+      } else if (failing == OPEN && isLeft(work, leave)) {
         failing = work.offset;
       }
     }
     fence = Math.min(last, failing - 1);
+  }
+
+  private static boolean isLeft(Work<?> work, boolean leave) {
+    return work.state == Work.State.WAITING
+        || work.failedOnTrial()
+        || leave && work.step() == Work.Step.HANDLE;
+  }
+
+  /** Closed, and from now on none is started at all. */
+  void leaveUnbegun() {
+    for (Work<W> work : offsets) {
+      if (work.offset > fence) {
+        return;
+      }
+      if (work.state == Work.State.QUEUED
+          && !work.started
+          && !work.cancelled
+          && isLeft(work, true)) {
+        fence = work.offset - 1;
+        return;
+      }
+    }
   }
 
   boolean isOpen() {
@@ -250,6 +274,11 @@ final class Assignment<W> {
     long offset = firstUnfinished();
     return offset != NONE
         && (offset > committed || ends > committedEnds || isClean() != committedClean);
+  }
+
+  /** Whether something has ended here that no commit has told Kafka. */
+  boolean hasUncommitted() {
+    return ends > committedEnds;
   }
 
   /** Whether Kafka knows that somebody has the partition. */

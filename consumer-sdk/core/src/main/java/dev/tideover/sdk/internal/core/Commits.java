@@ -66,13 +66,18 @@ final class Commits<W> {
     return !pace.anyCompletions() && waiting.isEmpty() && !adoptions.anyUnmarked();
   }
 
-  /** Begins one if it is time for it. */
-  void begin(long now) {
+  /**
+   * Begins one if it is time for it.
+   *
+   * @param soon whether what has ended isn't to wait for its time
+   */
+  void begin(boolean soon, long now) {
     finished.tick(now);
     if (!waiting.isEmpty()) {
       waiting = waiting.only(entry -> entry.assignment().live);
     }
-    boolean taken = (waiting.isEmpty() || isLate(now)) && pace.isDue(adoptions.anyUnmarked(), now);
+    boolean urgent = adoptions.anyUnmarked() || soon && pace.anyCompletions();
+    boolean taken = (waiting.isEmpty() || isLate(now)) && pace.isDue(urgent, now);
     if (taken) {
       take(now);
     } else if (waiting.isEmpty()) {

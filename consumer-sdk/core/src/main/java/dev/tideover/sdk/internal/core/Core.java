@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * only the latter if it was lost.
  *
  * <p>A request's way: {@link #received}, {@link Effects#begin}, and exactly one of {@link #ended},
- * {@link #failed}, {@link #again}, {@link #givenBack} and {@link #recorded} for each {@code begin}.
- * With {@link #cancel} it goes straight to its end, if it hasn't begun.
+ * {@link #failed}, {@link #withheld}, {@link #again}, {@link #givenBack} and {@link #recorded} for
+ * each {@code begin}. With {@link #cancel} it goes straight to its end, if it hasn't begun.
  *
  * @param <W> what the caller keeps with a request
  */
@@ -38,6 +38,7 @@ public class Core<W> {
   private final Cancellations<W> cancellations;
   private final Finished<W> finished;
   private final Throttle<W> throttle;
+  private final Trial<W> trial;
   private final Watchdog<W> watchdog;
   private final Commits<W> commits;
 
@@ -61,6 +62,7 @@ public class Core<W> {
     this.recollection = new Recollection<>(policy, effects);
     this.parking = new Parking<>(policy, effects);
     this.throttle = new Throttle<>(policy, effects, now);
+    this.trial = new Trial<>(lanes);
     this.watchdog = new Watchdog<>(policy, effects, now);
     this.commits =
         new Commits<>(
@@ -138,6 +140,7 @@ public class Core<W> {
       aloneOut = null;
     }
     throttle.revoked(now);
+    trial.revoked();
     return stale.size();
   }
 
@@ -253,7 +256,12 @@ public class Core<W> {
     throttle.tick(now);
     lanes.tick(now);
     while (lanes.hasSend()) {
-      begin(lanes.nextSend(), null);
+      Work<W> work = lanes.nextSend();
+      if (trial.keeps(work)) {
+        trial.keep(work);
+      } else {
+        begin(work, null);
+      }
     }
     if (lanes.hasAlone() || aloneOut != null) {
       startAlone(now);
@@ -266,6 +274,55 @@ public class Core<W> {
 
   int allowance() {
     return throttle.allowance();
+  }
+
+  // ---- What operators want.
+
+  /**
+   * Whether nothing may start, whoever wants that; beside the breaker's own hold. What is with a
+   * worker and hasn't begun comes back; what has begun goes on to its end, and is sent and
+   * committed. Once it is over, slow start begins. {@link #start} has to follow. Idempotent.
+   */
+  public void hold(boolean held, long now) {
+    throttle.hold(held, now);
+    lanes.hold(throttle.isStopped() || throttle.isRated());
+  }
+
+  /**
+   * How many requests may start here in a second, from now on. Idempotent.
+   *
+   * @param perSecond this instance's share; 0 or less for no limit
+   */
+  public void rate(double perSecond, long now) {
+    throttle.rate(perSecond, now);
+    lanes.hold(throttle.isStopped() || throttle.isRated());
+  }
+
+  /**
+   * Whether this instance is tried out. What fails meanwhile is kept for whoever has the partition
+   * when the trial is over: it costs no attempt, becomes no dead letter, and is tried again after a
+   * pause; replies that say so are {@link #withheld}. Nothing of that is committed, so closing or
+   * revoking a partition gives it to the next owner. {@link #start} has to follow. Idempotent.
+   *
+   * @param onTrial false once the trial has ended well: what was withheld is sent, and what failed
+   *     is handled as ever. After one that hasn't, this is not to be called: the partitions are
+   *     given up
+   */
+  public void trial(boolean onTrial, long now) {
+    trial.set(onTrial, now);
+  }
+
+  /**
+   * Whether nothing is out, be it with a handler or on its way to Kafka, and all that has ended is
+   * committed. With {@link #hold} it stays so, but for what is cancelled or can't be read.
+   */
+  public boolean isStill() {
+    return lanes.isStill() && throttle.permits().inUse() == 0;
+  }
+
+  /** What is done now. */
+  public Activity activity(long now) {
+    return watchdog.activity(trial.kept(), now);
   }
 
   /** With nothing beside it, so that a crash tells which one it was. */
@@ -296,12 +353,14 @@ public class Core<W> {
       return;
     }
     Trouble.Suspicion suspicion = suspicion(work);
-    if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded) {
+    // A start on trial isn't recorded: if it ends the instance, the trial ends as well, and that
+    // must not be laid to the request's charge in another version.
+    if (suspicion != Trouble.Suspicion.NONE && !work.trouble().recorded && !trial.isOn()) {
       LedgerEntry.Start start =
           suspicion == Trouble.Suspicion.ALONE ? LedgerEntry.Start.ALONE : LedgerEntry.Start.SHARED;
       work.record(Trouble.After.HANDLE, recollection.attempts(work, start));
     }
-    begin(work, throttle.permits().take());
+    begin(work, throttle.take(now));
   }
 
   private void begin(Work<W> work, Permits.@Nullable Permit permit) {
@@ -336,6 +395,7 @@ public class Core<W> {
     commits.completed();
     finished.ended(work);
     recollection.ended(work);
+    trial.ended(work);
     lanes.end(work);
   }
 
@@ -350,7 +410,7 @@ public class Core<W> {
     cameBack(work);
     work.begun = true;
     throttle.failed(work, fault, what, now);
-    if (work.isStale() || work.closing() && fault != Fault.REJECTED) {
+    if (work.isStale() || work.closing() && (fault != Fault.REJECTED || trial.isOn())) {
       // It failed while the service shuts down or the partition moves: pools and files may be
       // closed already. That is no fault of the request's and costs it no attempt.
       giveBack(work);
@@ -365,6 +425,10 @@ public class Core<W> {
     if (fault.isInfrastructure()) {
       int faults = work.trouble().infrastructureFaults++;
       wait(work, now + infrastructurePause(faults), recorded);
+      return;
+    }
+    if (trial.isOn()) {
+      wait(work, now + trial.failed(work), recorded);
       return;
     }
     boolean exhausted = fault == Fault.REJECTED || work.attempts + 1 >= policy.attempts();
@@ -386,6 +450,30 @@ public class Core<W> {
     } else {
       long due = now + (pause >= 0 ? pause : policy.pauses().after(work.attempts));
       wait(work, due, policy.ledger());
+    }
+  }
+
+  /**
+   * Its handler has ended with a reply that isn't to be sent, since this instance is on trial. Its
+   * step is {@link Work.Step#REPLY}; it is given out for that once the trial has ended well.
+   */
+  public void withheld(Work<W> work, long now) {
+    cameBack(work);
+    work.begun = true;
+    throttle.succeeded(work, now);
+    closeStart(work);
+    if (!trial.isOn()) {
+      lanes.again(work, now, false); // that has ended while this was on its way
+    } else if (!work.isStale()) {
+      trial.keep(work);
+    }
+  }
+
+  /** If its start stands in the ledger: that it has come to an orderly end. */
+  private void closeStart(Work<W> work) {
+    if (!work.isStale() && work.trouble != null && work.trouble.recorded) {
+      work.trouble.recorded = false;
+      effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
     }
   }
 
@@ -427,6 +515,12 @@ public class Core<W> {
         if (!work.assignment.admits(work)) {
           throttle.tellsNothing(work, now);
           giveBack(work);
+          return;
+        }
+        if (throttle.isStopped()) {
+          throttle.tellsNothing(work, now);
+          trouble.recorded = false;
+          wait(work, now, true); // for a crash while nothing starts it isn't to be blamed
           return;
         }
         if (wasAlone) {
@@ -481,10 +575,9 @@ public class Core<W> {
   }
 
   private void giveBack(Work<W> work) {
-    if (!work.isStale() && work.closing() && work.trouble != null && work.trouble.recorded) {
+    if (work.closing()) {
       // It isn't open any more, and others of this partition may crash the instance still.
-      work.trouble.recorded = false;
-      effects.note(work.partition(), recollection.attempts(work, LedgerEntry.Start.NONE));
+      closeStart(work);
     }
     lanes.giveBack(work);
     cancelUnlessBegun(work);
@@ -518,7 +611,8 @@ public class Core<W> {
 
   /** Begins a commit if it is time for one. */
   public void commit(long now) {
-    commits.begin(now);
+    // Held, and nothing runs any more: another one may wait for this one to be still.
+    commits.begin(throttle.isStopped() && lanes.busy() == 0, now);
   }
 
   /** What would be committed now. */
@@ -575,10 +669,8 @@ public class Core<W> {
   /** For whom the owner may be woken; see {@link Permits}. Before it polls. */
   public void beforePoll() {
     int wakeAt = -1;
-    if (lanes.hasAlone()) {
-      wakeAt = aloneOut == null ? 0 : -1;
-    } else if (lanes.hasNext() && aloneOut == null && !throttle.isHeld()) {
-      wakeAt = throttle.wakeAt();
+    if (aloneOut == null && !throttle.waitsForTime()) {
+      wakeAt = lanes.hasAlone() ? 0 : lanes.hasNext() ? throttle.wakeAt() : -1;
     }
     throttle.permits().wakeAt(wakeAt);
   }
@@ -590,8 +682,11 @@ public class Core<W> {
 
   /** How long until time alone gives {@link #start} something to do. */
   public long untilNextStart(long now) {
-    long probe = lanes.hasNext() || lanes.hasAlone() ? throttle.untilProbe(now) : Long.MAX_VALUE;
-    return Math.min(probe, Math.min(lanes.untilNextTick(now), finished.untilTick(now)));
+    if (lanes.hasSend()) {
+      return 0; // a trial is over
+    }
+    long next = lanes.hasNext() || lanes.hasAlone() ? throttle.untilStart(now) : Long.MAX_VALUE;
+    return Math.min(next, Math.min(lanes.untilNextTick(now), finished.untilTick(now)));
   }
 
   /** How many handlers the watchdog knows of. */
@@ -610,7 +705,7 @@ public class Core<W> {
         throttle.permits().inUse(),
         throttle.limit(),
         lanes.waiting(),
-        throttle.isHeld(),
+        throttle.isHeld() || throttle.isStopped(),
         finished.size(),
         lanes.views());
   }

@@ -51,6 +51,12 @@ public class Lanes<W> {
   private final PriorityQueue<Work<W>> waiting =
       new PriorityQueue<>(Comparator.comparingLong(work -> work.due));
 
+  /** Those for which nothing may be sent yet; see {@link Trial}. */
+  private final ArrayDeque<Work<W>> kept = new ArrayDeque<>();
+
+  /** Whether what hasn't begun in a closed partition is left to the next owner. */
+  private boolean leaving;
+
   private int busy;
 
   /** Begins without any partition. */
@@ -72,8 +78,34 @@ public class Lanes<W> {
     for (TopicPartition partition : partitions) {
       Assignment<W> assignment = assignments.get(partition);
       if (assignment != null && assignment.isOpen()) {
-        assignment.close();
+        kept.removeIf(work -> work.assignment == assignment && startsAnew(work));
+        assignment.close(leaving);
         forgetWhatMayNotStart(assignment);
+      }
+    }
+  }
+
+  /** It isn't kept any more: whoever has it next begins with it. */
+  private static boolean startsAnew(Work<?> work) {
+    work.started = false;
+    if (work.step() == Work.Step.REPLY) {
+      work.step(Work.Step.HANDLE);
+    }
+    return true;
+  }
+
+  /**
+   * Whether what hasn't begun may take long to: then a closed partition doesn't wait for it, though
+   * something behind it has ended already. The note tells the next owner of that.
+   */
+  void hold(boolean held) {
+    leaving = held;
+    if (held) {
+      for (Assignment<W> assignment : assignments.values()) {
+        if (!assignment.isOpen()) {
+          assignment.leaveUnbegun();
+          forgetWhatMayNotStart(assignment);
+        }
       }
     }
   }
@@ -105,6 +137,7 @@ public class Lanes<W> {
         alone.removeIf(work -> work.assignment == assignment);
         sends.removeIf(work -> work.assignment == assignment);
         waiting.removeIf(work -> work.assignment == assignment);
+        kept.removeIf(work -> work.assignment == assignment);
         busy -= assignment.busy;
         assignment.addBusyTo(stale);
       }
@@ -301,7 +334,7 @@ public class Lanes<W> {
     boolean failed = work.started;
     work.started = false;
     work.state = Work.State.QUEUED;
-    if (failed && !work.assignment.isOpen()) {
+    if ((failed || leaving) && !work.assignment.isOpen()) {
       leaveBehind(work);
     } else if (work.assignment.admits(work)) {
       if (work.step() == Work.Step.HANDLE && !isAlone(work)) {
@@ -321,6 +354,36 @@ public class Lanes<W> {
       } else {
         ready.addFirst(work);
       }
+    }
+  }
+
+  /** Came back and has to be kept: what there is to be sent for it isn't, for now. */
+  void keep(Work<W> work) {
+    if (!comesBack(work)) {
+      return;
+    }
+    work.state = Work.State.WAITING;
+    if (work.assignment.isOpen()) {
+      kept.add(work);
+    } else {
+      startsAnew(work);
+      leaveBehind(work);
+    }
+  }
+
+  /** What was kept is to be sent, and what waits since it has failed on trial has its turn. */
+  void release() {
+    List<Work<W>> released = new ArrayList<>(kept);
+    kept.clear();
+    for (Work<W> work : waiting) {
+      if (work.failedOnTrial()) {
+        released.add(work);
+      }
+    }
+    waiting.removeIf(Work::failedOnTrial);
+    for (Work<W> work : released) {
+      work.state = Work.State.QUEUED;
+      addReady(work);
     }
   }
 
@@ -396,6 +459,26 @@ public class Lanes<W> {
   /** Kafka has taken the snapshot. */
   public void committed(CommitSnapshot snapshot) {
     snapshot.committed();
+  }
+
+  /**
+   * Whether nothing is out or about to be sent, what has ended is committed, and the ledger has it.
+   */
+  boolean isStill() {
+    if (busy > 0 || !sends.isEmpty()) {
+      return false;
+    }
+    for (Work<W> work : waiting) {
+      if (work.step() != Work.Step.HANDLE) {
+        return false;
+      }
+    }
+    for (Assignment<W> assignment : assignments.values()) {
+      if (assignment.hasUncommitted() || !assignment.finished.isWritten()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** How many requests are out. */

@@ -18,6 +18,9 @@ public final class Permits {
   /** At which number of permits in use the owner has something to start. */
   private volatile int wakeAt = NOBODY_WAITS;
 
+  /** Whether what hasn't begun doesn't begin. Written by the owner. */
+  private volatile boolean held;
+
   /** Whether a handler has failed and the owner doesn't know yet. */
   private volatile boolean alarm;
 
@@ -29,6 +32,11 @@ public final class Permits {
     private final AtomicBoolean held = new AtomicBoolean(true);
 
     private Permit() {}
+
+    /** Whether its task is not to call the handler now, but to give the work back. Any thread. */
+    boolean isHeld() {
+      return Permits.this.held;
+    }
 
     /**
      * A worker, before it reports a failure: the owner is to hear of it before it starts more.
@@ -50,6 +58,11 @@ public final class Permits {
       }
       return ownerIsWaitedFor();
     }
+  }
+
+  /** Owner: whether tasks that haven't begun come back. */
+  void hold(boolean hold) {
+    held = hold;
   }
 
   /** Owner: it has heard of a failure. */

@@ -14,6 +14,14 @@ final class Throttle<W> {
   private final Breaker breaker = new Breaker();
   private final Permits permits = new Permits();
 
+  private final Rate rate = new Rate();
+
+  /** Whether an operator or a release wants nothing to start. */
+  private boolean stopped;
+
+  /** Whether at the last look one more might have started, but for the rate. */
+  private boolean waitsForRate;
+
   /** The last one that was started to see whether the infrastructure is back. */
   private @Nullable Work<W> probe;
 
@@ -43,18 +51,56 @@ final class Throttle<W> {
     return breaker.state() != Breaker.State.CLOSED;
   }
 
+  /** Whether nothing starts at all, since an operator or a release wants that. */
+  boolean isStopped() {
+    return stopped;
+  }
+
+  void hold(boolean held, long now) {
+    if (stopped && !held) {
+      pace.restart(now);
+    }
+    stopped = held;
+    permits.hold(held);
+  }
+
+  void rate(double perSecond, long now) {
+    rate.set(perSecond, now);
+  }
+
+  /** Whether no more than so many a second may start. */
+  boolean isRated() {
+    return rate.isLimited();
+  }
+
+  /** Before a round of starts. */
   void tick(long now) {
     pace.tick(now);
+    waitsForRate = false;
   }
 
   /** Whether one may start beside what runs. */
   boolean mayStart(long now) {
-    return permits.inUse() < allowance() && !permits.isAlarm() && breaker.mayStart(now);
+    return permits.inUse() < allowance() && !permits.isAlarm() && isTimeToStart(now);
   }
 
   /** Whether one may start that has to be alone. */
   boolean mayStartAlone(long now) {
-    return permits.inUse() == 0 && breaker.mayStart(now);
+    return permits.inUse() == 0 && isTimeToStart(now);
+  }
+
+  private boolean isTimeToStart(long now) {
+    if (stopped || !breaker.mayStart(now)) {
+      return false;
+    }
+    waitsForRate = !rate.mayStart(now);
+    return !waitsForRate;
+  }
+
+  /** A permit for one that may start. */
+  Permits.Permit take(long now) {
+    rate.started(now);
+    return permits.take();
   }
 
   /** Whether there is room for one that was started before and has had its start recorded. */
@@ -62,9 +108,17 @@ final class Throttle<W> {
     return !isHeld() && permits.inUse() < allowance();
   }
 
-  /** How long until a probe may start. */
-  long untilProbe(long now) {
-    return breaker.untilProbe(now);
+  /** Whether a permit that comes back lets nothing start. */
+  boolean waitsForTime() {
+    return stopped || waitsForRate || isHeld();
+  }
+
+  /** How long until time alone lets one start; {@code Long.MAX_VALUE} for never. */
+  long untilStart(long now) {
+    if (stopped) {
+      return Long.MAX_VALUE;
+    }
+    return waitsForRate ? rate.untilNext(now) : breaker.untilProbe(now);
   }
 
   /** It is started. */

@@ -54,6 +54,9 @@ final class Trouble {
   /** How often in a row it met an infrastructure that is out of order. */
   int infrastructureFaults;
 
+  /** How often it has failed on trial; see {@link Trial}. */
+  int failuresOnTrial;
+
   /** When its handler was interrupted; nanoseconds, 0 for not yet. */
   long interruptedAt;
 

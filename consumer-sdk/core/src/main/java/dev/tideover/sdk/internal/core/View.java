@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * @param inFlight tasks that may call the handler and are with the workers
  * @param limit how many handlers may run
  * @param waiting lanes whose first request could start, but for the limit or a hold
- * @param held whether nothing starts but probes
+ * @param held whether nothing starts, but probes where the breaker is what holds
  * @param finished ids of finished requests that are remembered
  * @param partitions those whose requests are handled
  */

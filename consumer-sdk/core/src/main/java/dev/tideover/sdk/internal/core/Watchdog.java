@@ -52,6 +52,20 @@ final class Watchdog<W> {
     return handling.size();
   }
 
+  /** What is done now. */
+  Activity activity(int parked, long now) {
+    int running = 0;
+    long oldest = 0;
+    for (Work<W> work : handling) {
+      long since = work.handlerSince();
+      if (since != 0) {
+        running++;
+        oldest = Math.max(oldest, now - since);
+      }
+    }
+    return new Activity(parked, running, oldest);
+  }
+
   void look(long now) {
     if (now - nextLook < 0) {
       return;

@@ -136,17 +136,27 @@ public final class Work<W> {
   /**
    * Asks to start it. Any thread; only while the work is its own.
    *
-   * @return false if its partition is being given up and this request isn't needed any more: then
-   *     give it back. True always, once it has been true
+   * @return false if its partition is being given up and this request isn't needed any more, or if
+   *     nothing may start now: then give it back. True always, once it has been true
    */
   public boolean tryStart() {
     if (!started) {
       // First the mark, then the look; Assignment.close() does it the other way round. So either
       // it sees the mark or this sees the fence.
       started = true;
-      started = offset <= assignment.fence;
+      started = offset <= assignment.fence && !isHeld();
     }
     return started;
+  }
+
+  private boolean isHeld() {
+    Permits.Permit present = permit;
+    return present != null && step == Step.HANDLE && present.isHeld();
+  }
+
+  /** Whether it waits for another attempt, or will, since it has failed on trial. Owner. */
+  boolean failedOnTrial() {
+    return trouble != null && trouble.failuresOnTrial > 0;
   }
 
   /** Whether its partition is being given up. Any thread. */

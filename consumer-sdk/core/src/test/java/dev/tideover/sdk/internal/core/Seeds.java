@@ -50,7 +50,9 @@ final class Seeds {
         + ") breaks a promise; the same in "
         + small.schedule.length
         + " steps, for SimulatedSchedulesTest: ("
-        + small.config.bits()
+        + (small.config.steering() == 0
+            ? small.config.bits()
+            : "new SimConfig(" + small.config.bits() + ", " + small.config.steering() + ")")
         + ", "
         + Arrays.toString(small.schedule).replaceAll("[\\[\\]]", "")
         + ")\n"

@@ -157,6 +157,13 @@ final class SimBroker {
     return terminalPrefix(partitions[p]);
   }
 
+  /** Whether whoever has its partition next knows that it has ended. */
+  boolean isCommitted(SimRequest request) {
+    Partition partition = partitions[request.partition];
+    return request.offset < partition.committed
+        || partition.note != null && contains(partition.note, request.offset);
+  }
+
   /** Whether all requests are terminal and committed. */
   boolean isDone() {
     for (Partition partition : partitions) {

@@ -1,5 +1,7 @@
 package dev.tideover.sdk.internal.core;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 
 /**
@@ -7,7 +9,7 @@ import java.util.SplittableRandom;
  * this one and its schedule. Which kinds of fault may happen is drawn for each run anew: a run with
  * few kinds gets further with them than one with all (swarm testing).
  */
-record SimConfig(int bits) {
+record SimConfig(int bits, int steering) {
 
   /** What may happen, one bit each. */
   enum Feature {
@@ -29,7 +31,18 @@ record SimConfig(int bits) {
     IDEMPOTENCY
   }
 
+  /** What operators may want, one bit each of the second number. */
+  enum Steered {
+    HOLD,
+    RATE,
+    TRIAL
+  }
+
   private static final int FIRST_FEATURE = 16;
+
+  SimConfig(int bits) {
+    this(bits, 0);
+  }
 
   static SimConfig random(SplittableRandom random) {
     int bits = random.nextInt() & (1 << FIRST_FEATURE) - 1;
@@ -37,7 +50,7 @@ record SimConfig(int bits) {
       boolean on = feature == Feature.RECREATE ? random.nextInt(16) == 0 : random.nextBoolean();
       bits |= on ? 1 << FIRST_FEATURE + feature.ordinal() : 0;
     }
-    return new SimConfig(bits);
+    return new SimConfig(bits, Math.max(0, random.nextInt(15) - 7)); // half of them unsteered
   }
 
   /** Much concurrency, three keys, three attempts, and one kind of fault. */
@@ -48,6 +61,13 @@ record SimConfig(int bits) {
 
   boolean has(Feature feature) {
     return (bits >>> FIRST_FEATURE + feature.ordinal() & 1) != 0;
+  }
+
+  /** What operators may want in this run. */
+  List<Steered> steered() {
+    return Arrays.stream(Steered.values())
+        .filter(each -> (steering >> each.ordinal() & 1) != 0)
+        .toList();
   }
 
   private int field(int from, int count) {
@@ -134,14 +154,18 @@ record SimConfig(int bits) {
 
   /** One that is simpler in one respect, for the shrinker; the same if there is none. */
   SimConfig simpler(int respect) {
-    if (respect < Feature.values().length) {
-      return new SimConfig(bits & ~(1 << FIRST_FEATURE + respect));
+    int features = Feature.values().length;
+    if (respect < features) {
+      return new SimConfig(bits & ~(1 << FIRST_FEATURE + respect), steering);
     }
-    return new SimConfig(bits & ~(1 << respect - Feature.values().length));
+    if (respect < features + FIRST_FEATURE) {
+      return new SimConfig(bits & ~(1 << respect - features), steering);
+    }
+    return new SimConfig(bits, steering & ~(1 << respect - features - FIRST_FEATURE));
   }
 
   static int respects() {
-    return Feature.values().length + FIRST_FEATURE;
+    return Feature.values().length + FIRST_FEATURE + Steered.values().length;
   }
 
   @Override
@@ -155,6 +179,7 @@ record SimConfig(int bits) {
     for (Feature feature : Feature.values()) {
       text.append(has(feature) ? ", " + feature : "");
     }
+    steered().forEach(each -> text.append(", ").append(each));
     return text.toString();
   }
 }

@@ -37,6 +37,11 @@ final class SimDelivery {
     this.request = request;
   }
 
+  /** In which trial it was received, and in which its reply was withheld; 0 for none. */
+  int trial;
+
+  int withheldIn;
+
   void interrupt(long now) {
     if (inHandler && !interrupted) {
       interrupted = true;

@@ -294,6 +294,17 @@ enum SimFault {
     }
   },
 
+  HOLD_IGNORED(SimUnsteady.HOLD_IGNORED, Promise.HELD),
+  NOT_HELD_AT_THE_DOOR(SimUnsteady.NOT_AT_THE_DOOR, Promise.HELD),
+  CLOSED_AND_HELD(SimUnsteady.CLOSED_AND_HELD, Promise.STILL),
+  STILL_BEFORE_THE_COMMIT(SimUnsteady.STILL_BEFORE_THE_COMMIT, Promise.STILL),
+  NEVER_STILL(SimUnsteady.NEVER_STILL, Promise.STILL),
+  RATE_IGNORED(SimUnsteady.RATE_IGNORED, Promise.RATE),
+  ATTEMPT_USED_ON_TRIAL(SimUnsteady.ATTEMPT_USED, Promise.TRIAL),
+  WITHHELD_IS_SENT(SimUnsteady.WITHHELD_IS_SENT, Promise.TRIAL),
+  WITHHELD_IS_THE_END(SimUnsteady.WITHHELD_IS_THE_END, Promise.COMMIT, Promise.NOTE, Promise.ORDER),
+  NEVER_RELEASED(SimUnsteady.NEVER_RELEASED, Promise.LIVENESS),
+
   /** Doesn't read back what has finished when it takes over a partition. */
   FINISHED_NOT_READ_BACK(Promise.ONCE) {
     @Override
@@ -305,12 +316,22 @@ enum SimFault {
   /** By which it may be found. */
   final List<Promise> promises;
 
+  private final SimUnsteady.@Nullable Maker maker;
+
   SimFault(Promise... promises) {
+    this(null, promises);
+  }
+
+  SimFault(SimUnsteady.@Nullable Maker maker, Promise... promises) {
+    this.maker = maker;
     this.promises = List.of(promises);
   }
 
   /** A core with the fault in it. */
   Core<SimDelivery> core(Policy policy, Limits limits, Effects<SimDelivery> effects, long now) {
+    if (maker != null) {
+      return maker.make(policy, lanes(limits), effects, now);
+    }
     if (this == NONE) {
       return new Core<>(policy, limits, effects, now);
     }

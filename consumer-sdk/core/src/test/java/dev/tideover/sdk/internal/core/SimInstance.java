@@ -29,6 +29,7 @@ final class SimInstance {
   final SimWorkers workers;
   final SimKnowledge knowledge;
   final SimMailbox mailbox;
+  final SimSteering steering;
   private final SimShell shell;
 
   /** As a member of the group; negative for none. */
@@ -65,6 +66,7 @@ final class SimInstance {
     this.workers = new SimWorkers(sim, this);
     this.knowledge = new SimKnowledge(sim, this);
     this.mailbox = new SimMailbox(sim, this);
+    this.steering = new SimSteering(sim, this);
     this.shell = new SimShell(sim, this);
     SimConfig config = sim.config;
     Policy policy =
@@ -147,6 +149,7 @@ final class SimInstance {
     core.start(now);
     core.flow();
     core.commit(now);
+    steering.checkStill();
     if (draining && (core.drained(core.partitions()) || now - deadline >= 0)) {
       if (shell.commitAndWait(choice, true, deadline, LEDGER_BUDGET)) {
         leave(choice);
@@ -193,6 +196,7 @@ final class SimInstance {
         continue;
       }
       SimDelivery delivery = new SimDelivery(request);
+      delivery.trial = steering.trial();
       boolean malformed = request.kind == SimRequest.Kind.MALFORMED;
       if (malformed) {
         delivery.deadReason = "malformed";
@@ -219,6 +223,9 @@ final class SimInstance {
       revokedInGoodOrder = core.drained(partitions);
       if (!revokedInGoodOrder && sim.now - revokeDeadline < 0) {
         return;
+      }
+      if (!revokedInGoodOrder && steering.isHeld() && isIdle()) {
+        throw new Violation(Promise.STILL, this + " waits for what it doesn't start");
       }
     }
     boolean committed = shell.commitAndWait(choice, false, sim.now, LEDGER_BUDGET);
@@ -353,7 +360,7 @@ final class SimInstance {
   }
 
   void dieOf(SimRequest poison) {
-    if (sim.broker.owner(poison.partition) == this) {
+    if (sim.broker.owner(poison.partition) == this && steering.trial() == 0) {
       poison.crashes++;
       if (poison.crashes > 5) {
         throw new Violation(Promise.POISON, poison + " has ended " + poison.crashes + " instances");

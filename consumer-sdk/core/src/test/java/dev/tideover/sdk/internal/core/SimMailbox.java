@@ -42,6 +42,9 @@ final class SimMailbox {
         "ENDED",
         () -> {
           isBack(work);
+          SimRequest request = work.payload().request;
+          request.endedBy = instance;
+          request.endedIn = work.assignment;
           instance.core.ended(work, replyOffset, sim.now);
         });
   }
@@ -52,7 +55,20 @@ final class SimMailbox {
         "FAILED",
         () -> {
           isBack(work);
-          instance.core.failed(work, fault, pause, "as its kind is", sim.now);
+          instance.steering.fails(
+              work,
+              fault,
+              () -> instance.core.failed(work, fault, pause, "as its kind is", sim.now));
+        });
+  }
+
+  void withheld(Work<SimDelivery> work) {
+    put(
+        work,
+        "WITHHELD",
+        () -> {
+          isBack(work);
+          instance.core.withheld(work, sim.now);
         });
   }
 

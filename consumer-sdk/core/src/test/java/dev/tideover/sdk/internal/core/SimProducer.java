@@ -45,6 +45,16 @@ final class SimProducer {
     return appends.size();
   }
 
+  /** What is on its way for a request; null for nothing. */
+  @Nullable String openWork() {
+    for (Append append : appends) {
+      if (append.work != null && !append.work.isStale()) {
+        return "a record for " + append.delivery + " is on its way";
+      }
+    }
+    return null;
+  }
+
   void reply(Work<SimDelivery> work) {
     send(What.REPLY, work, "", null);
   }

@@ -100,6 +100,11 @@ final class SimRequest {
   /** Whether it has failed in good order since. */
   boolean aloneIsBack;
 
+  /** Who has heard that it has ended, and under which assignment. */
+  @Nullable SimInstance endedBy;
+
+  @Nullable Assignment<?> endedIn;
+
   SimRequest(
       int number,
       int partition,
@@ -122,6 +127,11 @@ final class SimRequest {
   /** Null for a record that can't be read. */
   @Nullable String id() {
     return kind == Kind.MALFORMED ? null : "r" + original.number;
+  }
+
+  /** Whether its handler's reply has a status of 500 and up. */
+  boolean answersWithAnError() {
+    return number % 3 == 0;
   }
 
   /** Whether it, or another one with its id, may have been handled before: then a wish is vain. */

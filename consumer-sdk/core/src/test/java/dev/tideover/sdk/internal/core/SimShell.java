@@ -210,12 +210,14 @@ final class SimShell implements Effects<SimDelivery> {
       throw new Violation(Promise.CONCURRENCY, out + " are out, and " + most + " may be");
     }
     instance.knowledge.checkBegin(work);
+    instance.steering.begins(work);
     instance.workers.begin(work);
   }
 
   @Override
   public void bury(SimDelivery delivery, String reason, String error) {
     delivery.deadReason = reason;
+    instance.steering.buries(delivery, reason);
     instance.knowledge.checkParked(delivery.request, reason);
   }
 

@@ -72,6 +72,21 @@ final class SimWorkers {
     return false;
   }
 
+  /** What is out still of what it has not lost; null for nothing. */
+  @Nullable String openWork() {
+    for (Task task : running) {
+      if (!task.work.isStale()) {
+        return "the handler of " + task.delivery + " runs";
+      }
+    }
+    for (Task task : door) {
+      if (!task.work.isStale()) {
+        return task.delivery + " is with a worker";
+      }
+    }
+    return producer.openWork();
+  }
+
   // ---- For the schedule.
 
   int waiting() {
@@ -127,7 +142,12 @@ final class SimWorkers {
           producer.record(work, entry.key(), work.erases() ? null : entry);
         }
       }
-      case BURY -> producer.bury(work);
+      case BURY -> {
+        if ("malformed".equals(task.delivery.deadReason)) {
+          instance.steering.buries(task.delivery, "malformed");
+        }
+        producer.bury(work);
+      }
       case CANCEL -> {
         if (hasReplyPartition(work)) {
           answer(task, Answer.CANCELLED);
@@ -153,6 +173,7 @@ final class SimWorkers {
   }
 
   private void reply(Task task, int choice) {
+    instance.steering.replies(task.delivery);
     if (sim.happens(SimConfig.Feature.SENDS_FAIL, choice >> 2, 3)) {
       instance.mailbox.again(task.work, 2 * MILLI);
       return;
@@ -215,6 +236,7 @@ final class SimWorkers {
   private void checkStart(Work<SimDelivery> work, SimRequest request) {
     int p = request.partition;
     boolean alone = isAlone(work);
+    instance.steering.starts(request);
     for (Task other : running) {
       if (!other.work.abandoned && (alone || isAlone(other.work)) && !other.work.isStale()) {
         throw new Violation(Promise.ALONE, request + " starts beside " + other.delivery.request);
@@ -302,14 +324,16 @@ final class SimWorkers {
       instance.mailbox.givenBack(work);
     } else {
       Fault fault = fault(request);
-      if (fault == null) {
+      if (fault == null && instance.steering.withholds(delivery)) {
+        answer(task, Answer.COMPLETED);
+        instance.mailbox.withheld(work);
+      } else if (fault == null) {
         if (!work.isStale() && sim.broker.owner(request.partition) == instance) {
           sim.once.handled(work);
         }
         answer(task, Answer.COMPLETED);
         reply(task, choice);
       } else {
-        request.failures += fault == Fault.MESSAGE ? 1 : 0;
         instance.mailbox.failed(work, fault, choice % 4 == 0 ? MILLI : -1);
       }
     }

@@ -180,6 +180,13 @@ final class Simulation {
   // ---- Steps.
 
   private void step(Step step, int choice) {
+    if (config.steering() != 0 && isSteered(step, choice)) {
+      SimInstance instance = any(each -> true, choice);
+      if (instance != null) {
+        instance.steering.steer(choice / 4);
+        return;
+      }
+    }
     switch (step) {
       case PRODUCE -> clients.produce(choice);
       case TURN -> {
@@ -228,6 +235,12 @@ final class Simulation {
         }
       }
     }
+  }
+
+  /** In the place of some of those steps that are there more often than they do something. */
+  private static boolean isSteered(Step step, int choice) {
+    boolean may = step == Step.TIME || step == Step.RESTART || step == Step.REDRIVE;
+    return may && (choice * 0x9E3779B1) >>> 30 != 0;
   }
 
   /** What isn't the normal course of things; false if it can't happen in this run. */
@@ -369,6 +382,10 @@ final class Simulation {
       once.forget();
       foreign = false;
     }
+    if (config.steered().contains(SimConfig.Steered.HOLD)) {
+      settle();
+    }
+    live.forEach(instance -> instance.steering.calm());
     long end = now + BOUND;
     while (true) {
       reap();
@@ -390,6 +407,29 @@ final class Simulation {
         throw new Violation(Promise.LIVENESS, "not done in time: " + broker.undone());
       }
       now += handling ? Math.min(wait, 250 * MILLI) : wait;
+    }
+  }
+
+  /** All are held, and come to a stand. */
+  private void settle() {
+    live.forEach(instance -> instance.steering.hold(true));
+    long end = now + BOUND;
+    boolean still = false;
+    while (!still) {
+      still = true;
+      for (SimInstance instance : List.copyOf(live)) {
+        pump(instance, 0, 8);
+        still &= !instance.isUp() || instance.core.isStill();
+      }
+      if (now - end > 0) {
+        throw new Violation(Promise.STILL, "not still in time: " + live);
+      }
+      now += still ? 0 : 250 * MILLI;
+    }
+    for (SimInstance instance : live) {
+      if (instance.core.untilNextStart(now) == 0) {
+        throw new Violation(Promise.STILL, instance + " is still, and has something to start");
+      }
     }
   }
 

@@ -68,6 +68,17 @@ class SimulatorTest {
         }) {
       assertThat(coverage.of(what)).as(what).isGreaterThan(10_000);
     }
+    for (String what :
+        new String[] {
+          "still",
+          "started at a rate",
+          "started on trial",
+          "failed on trial",
+          "withheld",
+          "sent after a trial"
+        }) {
+      assertThat(coverage.of(what)).as(what).isGreaterThan(2_000);
+    }
   }
 
   @Test

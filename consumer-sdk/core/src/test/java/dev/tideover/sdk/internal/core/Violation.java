@@ -71,6 +71,20 @@ final class Violation extends AssertionError {
      * another one; but not both, and isn't told that and handled afterwards.
      */
     ANSWERED,
+    /** Nothing starts while it is held. */
+    HELD,
+    /** No more start than may, within any time. */
+    RATE,
+    /**
+     * What fails on trial uses no attempt, isn't buried, and isn't answered before the trial is
+     * over.
+     */
+    TRIAL,
+    /**
+     * Who is held is still soon, says so only when nothing is out and what has ended is committed,
+     * and doesn't keep a partition for what it won't start.
+     */
+    STILL,
     /** No partition stops without need. */
     STOPPED,
     /** Nothing throws. */
