@@ -10,6 +10,7 @@ import dev.tideover.gateway.exchange.Waiters;
 import dev.tideover.gateway.http.AdminFront;
 import dev.tideover.gateway.http.HealthCheck;
 import dev.tideover.gateway.http.HttpFront;
+import dev.tideover.gateway.http.ServiceLoad;
 import dev.tideover.gateway.kafka.Backlog;
 import dev.tideover.gateway.kafka.KafkaUnavailableException;
 import dev.tideover.gateway.kafka.ReplyStore;
@@ -139,6 +140,7 @@ public final class Gateway implements AutoCloseable {
     this.log = log;
     Backlog backlog = onClose(Backlog.start(config));
     this.backlog = backlog;
+    admin.serve(releases, service -> load(backlog, service));
     RequestSearch search = onClose(RequestSearch.start(config));
     Waiters waiters = new Waiters();
     ReplyStore replies = onClose(ReplyStore.start(config, waiters, releases.meter()));
@@ -177,6 +179,11 @@ public final class Gateway implements AutoCloseable {
       opened = true;
     }
     LOG.info("Ready: clients at port {}, operators at port {}", port(), adminPort);
+  }
+
+  private static @Nullable ServiceLoad load(Backlog backlog, String service) {
+    Backlog.Load load = backlog.load(service);
+    return load == null ? null : new ServiceLoad(load.waiting(), load.oldest(), load.perSecond());
   }
 
   private void check(String name, BooleanSupplier good, String problem) {

@@ -31,6 +31,7 @@ public record GatewayConfig(
   public static final String RESERVED_PATH = "/.tideover";
 
   private static final Pattern TOPIC_NAME = Pattern.compile("[a-zA-Z0-9._-]{1,200}");
+  private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9._~+/-]+=*");
   private static final int MIN_SECRET_LENGTH = 16;
 
   public GatewayConfig {
@@ -163,12 +164,28 @@ public record GatewayConfig(
    * Where operators connect.
    *
    * @param port 0 for any free one
-   * @param token what they must show; null for nothing
+   * @param token what they must show, at least 16 characters; null for nothing
    */
   public record Admin(String host, int port, @Nullable String token) {
     public Admin {
       check(!host.isBlank(), "admin.host", "is empty, expected an address such as 127.0.0.1");
       checkPort(port, "admin.port");
+      if (token != null) {
+        // What it has is not told: this text reaches a log.
+        check(
+            TOKEN.matcher(token).matches(),
+            "admin.token",
+            "has characters that can't be sent as a bearer token (RFC 6750), expected letters,"
+                + " digits and -._~+/, then perhaps =");
+        check(
+            token.length() >= MIN_SECRET_LENGTH,
+            "admin.token",
+            "has "
+                + token.length()
+                + " characters, expected at least "
+                + MIN_SECRET_LENGTH
+                + ": it could be guessed");
+      }
     }
 
     @Override

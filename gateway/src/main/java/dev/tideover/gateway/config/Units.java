@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Numbers with a unit, as people write them. Each method gives null for what it can't read. */
-final class Units {
+public final class Units {
 
   private static final Pattern NUMBER_AND_UNIT = Pattern.compile("(\\d{1,12})([a-zA-Z%]+)");
   private static final Map<String, Duration> DURATIONS =
@@ -21,7 +21,7 @@ final class Units {
       Map.of("B", 1L, "KiB", 1L << 10, "MiB", 1L << 20, "GiB", 1L << 30);
 
   /** At most 100 years, so that later arithmetic in nanoseconds can't overflow. */
-  static @Nullable Duration duration(String text) {
+  public static @Nullable Duration duration(String text) {
     Matcher matcher = NUMBER_AND_UNIT.matcher(text);
     Duration unit = matcher.matches() ? DURATIONS.get(matcher.group(2)) : null;
     if (unit == null) {
@@ -29,6 +29,18 @@ final class Units {
     }
     Duration duration = unit.multipliedBy(Long.parseLong(matcher.group(1)));
     return duration.compareTo(Duration.ofDays(36_500)) > 0 ? null : duration;
+  }
+
+  /** As {@link #duration} reads it: in the largest unit that it is whole in, days aside. */
+  public static String text(Duration duration) {
+    long millis = duration.toMillis();
+    if (millis % 1_000 != 0) {
+      return millis + "ms";
+    }
+    if (millis % 60_000 != 0 || millis == 0) {
+      return millis / 1_000 + "s";
+    }
+    return millis % 3_600_000 != 0 ? millis / 60_000 + "m" : millis / 3_600_000 + "h";
   }
 
   static @Nullable Long bytes(String text) {

@@ -36,7 +36,11 @@ final class Documents {
 
   /** Ends the response with a document; with its length alone where the request was HEAD. */
   static Future<Void> end(HttpServerRequest request, Members members) {
-    byte[] bytes = bytes(members);
+    return end(request, bytes(members));
+  }
+
+  /** The same with one that is written already. */
+  static Future<Void> end(HttpServerRequest request, byte[] bytes) {
     HttpServerResponse response = request.response();
     if (request.method().equals(HttpMethod.HEAD)) {
       response.putHeader("Content-Length", Integer.toString(bytes.length));

@@ -37,6 +37,15 @@ public final class Backlog implements AutoCloseable {
    */
   public record Queue(long position, @Nullable Duration eta) {}
 
+  /**
+   * All that waits for a service.
+   *
+   * @param waiting how many requests are not known to be done, those under way among them
+   * @param oldest how long the oldest of them has waited; zero if there is none, null if unknown
+   * @param perSecond how many are done in a second; 0 where none are, or it isn't known
+   */
+  public record Load(long waiting, @Nullable Duration oldest, double perSecond) {}
+
   private static final Logger LOG = LoggerFactory.getLogger(Backlog.class);
 
   private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
@@ -188,6 +197,26 @@ public final class Backlog implements AutoCloseable {
     Instant since = view.oldest();
     Duration age = since == null ? Duration.ZERO : Duration.between(since, time.instant());
     return age.isNegative() ? Duration.ZERO : age;
+  }
+
+  /**
+   * What waits for the service; null where a partition of it isn't known, or hasn't been for 30 s.
+   */
+  public @Nullable Load load(String service) {
+    ServiceBacklog.View view = fresh(service);
+    if (view == null || view.places().isEmpty()) {
+      return null;
+    }
+    long waiting = 0;
+    double perSecond = 0;
+    for (ServiceBacklog.Place place : view.places()) {
+      if (place == null) {
+        return null;
+      }
+      waiting += Math.max(0, place.end() - place.committed());
+      perSecond += Double.isNaN(place.perSecond()) ? 0 : place.perSecond();
+    }
+    return new Load(waiting, age(service), perSecond);
   }
 
   private ServiceBacklog.@Nullable View fresh(String service) {

@@ -35,9 +35,10 @@ final class ServiceBacklog {
    * Where a partition stands.
    *
    * @param committed the first offset that is not done
+   * @param end the offset that the next request will have
    * @param perSecond drained; NaN where nothing is or it isn't known
    */
-  record Place(long committed, double perSecond) {}
+  record Place(long committed, long end, double perSecond) {}
 
   private static final Logger LOG = LoggerFactory.getLogger(ServiceBacklog.class);
   private static final long READ_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -235,7 +236,7 @@ final class ServiceBacklog {
       boolean seen = partition.base >= 0;
       places.add(
           seen && nanos - partition.seenAt <= STALE_NANOS
-              ? new Place(partition.next, partition.rate.perSecond())
+              ? new Place(partition.next, partition.end, partition.rate.perSecond())
               : null);
       known |= seen;
       waits |= partition.waits();

@@ -3,7 +3,7 @@ package dev.tideover.gateway.release;
 import dev.tideover.gateway.kafka.ControlTopic;
 import dev.tideover.gateway.kafka.ControlTopic.Written;
 import dev.tideover.gateway.release.Commands.Decision;
-import dev.tideover.gateway.release.Releases.Result;
+import dev.tideover.gateway.release.Operations.Result;
 import dev.tideover.gateway.release.ServiceWatch.Now;
 import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.DesiredState.Release;

@@ -9,8 +9,11 @@ import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.DesiredState.Release;
 import dev.tideover.wire.InstanceReport;
 import dev.tideover.wire.RequestId;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,36 +32,13 @@ import org.slf4j.LoggerFactory;
  * asked for here, and takes over those whose gateway has gone. Safe for any thread; owns a thread
  * of its own, on which all decisions are made, and which waits for nothing.
  */
-public final class Releases implements AutoCloseable {
+public final class Releases implements Operations, AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Releases.class);
   private static final long TICK_MILLIS = 200;
 
   /** When a write has failed, the next one of a release comes this much later. */
   private static final long PAUSE_NANOS = 1_000_000_000L;
-
-  /** What came of an operator's wish. */
-  public sealed interface Result {
-    /** It stands, or stood already. */
-    record Accepted(DesiredState state) implements Result {}
-
-    /** It can't be, as things stand: 409. The reason says what to do. */
-    record Refused(String code, String reason) implements Result {}
-
-    /** The gateway's configuration has no such service: 404. */
-    record NoSuchService() implements Result {}
-
-    /** Whether it stands is not known, since Kafka doesn't answer: 503. Asking again is right. */
-    record Unavailable(String reason) implements Result {}
-  }
-
-  /** How a service stands. */
-  public record ServiceState(
-      String service,
-      @Nullable DesiredState desired,
-      List<ControlTopic.Instance> instances,
-      boolean current,
-      List<String> problems) {}
 
   /** A configured service. Its fields but the watch are the driver's thread's. */
   private static final class Driven {
@@ -144,12 +124,12 @@ public final class Releases implements AutoCloseable {
     }
   }
 
-  /** Holds or resumes a service. */
+  @Override
   public CompletionStage<Result> hold(String service, boolean held) {
     return command(service, false, commands -> commands.hold(held));
   }
 
-  /** Limits how many requests start in a second, of all instances together; 0 for no limit. */
+  @Override
   public CompletionStage<Result> rate(String service, int perSecond) {
     if (perSecond < 0) {
       throw new IllegalArgumentException("found a rate of " + perSecond + ", expected 0 or more");
@@ -157,17 +137,17 @@ public final class Releases implements AutoCloseable {
     return command(service, false, commands -> commands.rate(perSecond));
   }
 
-  /** Begins a release. */
+  @Override
   public CompletionStage<Result> release(String service, ReleaseOrder order) {
     return command(service, true, commands -> commands.release(order));
   }
 
-  /** Ends a release that is under way by going back. */
+  @Override
   public CompletionStage<Result> rollBack(String service) {
     return command(service, true, Commands::rollBack);
   }
 
-  /** From now on every version works, as before the first release. */
+  @Override
   public CompletionStage<Result> anyVersion(String service) {
     return command(service, false, Commands::anyVersion);
   }
@@ -280,7 +260,12 @@ public final class Releases implements AutoCloseable {
     }
   }
 
-  /** How it stands; null for a service that isn't configured. */
+  @Override
+  public SortedSet<String> services() {
+    return Collections.unmodifiableSortedSet(new TreeSet<>(services.keySet()));
+  }
+
+  @Override
   public @Nullable ServiceState state(String service) {
     Driven driven = services.get(service);
     if (driven == null) {
@@ -293,7 +278,7 @@ public final class Releases implements AutoCloseable {
     return new ServiceState(
         service,
         state,
-        instances,
+        instances.stream().map(each -> new Instance(each.report(), each.silentMillis())).toList(),
         following,
         Problems.of(
             state,
@@ -304,7 +289,7 @@ public final class Releases implements AutoCloseable {
             topic.problem()));
   }
 
-  /** The release with this id, or with null the last one; null if there is none. */
+  @Override
   public @Nullable ReleaseReport report(String service, @Nullable String id) {
     Driven driven = services.get(service);
     ReleaseHistory.Entry entry = driven == null ? null : driven.watch.entry(id);

@@ -13,7 +13,7 @@ class ConfigChangeTest {
       """
       kafka: { bootstrap-servers: "a:1", properties: { client.rack: one } }
       http: { host: 127.0.0.1, port: 8080 }
-      admin: { host: 127.0.0.1, port: 8081, token: the-token }
+      admin: { host: 127.0.0.1, port: 8081, token: the-token-of-now }
       secret: the secret of this test
       replies: { topic: replies, partitions: 3, retention: 1h }
       shutdown: { delay: 5s, wait: 10s }
@@ -45,7 +45,7 @@ class ConfigChangeTest {
         "127.0.0.1, port: 8080 | 0.0.0.0, port: 8080 | http.host: the file says 0.0.0.0, what runs is 127.0.0.1",
         "8080 | 9090 | http.port: the file says 9090, what runs is 8080",
         "8081 | 9091 | admin.port: the file says 9091, what runs is 8081",
-        "the-token | another-one | admin.token: the file has another than the one that runs (not shown)",
+        "the-token-of-now | another-one-for-operators | admin.token: the file has another than the one that runs (not shown)",
         "the secret of | other secret of | secret: the file has another than the one that runs (not shown)",
         "topic: replies | topic: others | replies.topic: the file says others, what runs is replies",
         "partitions: 3 | partitions: 5 | replies.partitions: the file says 5, what runs is 3",

@@ -159,6 +159,8 @@ class ConfigFileTest {
         "admin: {port: 65536} | admin.port | found 65536",
         "admin: {host: ' '} | admin.host | empty",
         "secret: short | secret | has 5 characters, expected at least 16",
+        "admin: {token: short} | admin.token | has 5 characters, expected at least 16",
+        "admin: {token: \"a token with some spaces\"} | admin.token | can't be sent as a bearer token",
         "replies: {retention: 1} | replies.retention | found \"1\", expected a duration",
         "replies: {retention: 30s} | replies.retention | expected at least 1m",
         "replies: {retention: 1w} | replies.retention | found \"1w\"",
@@ -350,7 +352,7 @@ class ConfigFileTest {
             MINIMAL
                 + """
                 secret: a-very-secret-secret
-                admin: {token: a-secret-token}
+                admin: {token: a-secret-token-of-operators}
                 kafka:
                   properties:
                     sasl.jaas.config: org.apache.kafka.common.security.plain.PlainLoginModule required password="hidden";
