@@ -10,13 +10,13 @@ import dev.tideover.wire.InstanceReport.State;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.UnaryOperator;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,7 +121,6 @@ final class ReleaseSimulator {
   private final List<Service> services = new ArrayList<>();
   private final List<Gateway> gateways = new ArrayList<>();
   private final List<String> history = new ArrayList<>();
-  private final Set<String> bad = new HashSet<>();
   private final ReleaseOrder order;
   private final boolean greenErrs;
   private final boolean greenHangs;
@@ -303,14 +302,7 @@ final class ReleaseSimulator {
           gateway.watch.onGone(last, true);
         }
       }
-    } else if (service.version.equals(GREEN) && onTrial() && service.state == State.ACTIVE) {
-      bad.add(last().release().id());
     }
-  }
-
-  private boolean onTrial() {
-    Release release = last() == null ? null : last().release();
-    return release != null && (release.step() == Step.ACTIVATE || release.step() == Step.VERIFY);
   }
 
   // ---- gateways
@@ -471,8 +463,7 @@ final class ReleaseSimulator {
     return false;
   }
 
-  private boolean command(
-      Gateway gateway, java.util.function.Function<Commands, Commands.Decision> wish) {
+  private boolean command(Gateway gateway, Function<Commands, Commands.Decision> wish) {
     ServiceWatch.Now clock = clock(gateway);
     Commands.Decision decision =
         wish.apply(
@@ -514,11 +505,10 @@ final class ReleaseSimulator {
       service.pausedUntil = now + random.nextInt(8_000);
       say(service.version + "/" + service.name + " pauses");
     } else if (what == 7 && asked && gateway.alive && gateway.pausedUntil <= now) {
-      UnaryOperator<Boolean> not = held -> !held;
       DesiredState state = gateway.watch.state();
       boolean held = state != null && state.held();
       if (gateway.writing == null) {
-        boolean ignored = command(gateway, commands -> commands.hold(not.apply(held)));
+        boolean ignored = command(gateway, commands -> commands.hold(!held));
       }
     } else if (what == 8 && asked && random.nextInt(3) == 0 && gateway.alive) {
       if (gateway.writing == null && gateway.pausedUntil <= now) {
@@ -553,7 +543,7 @@ final class ReleaseSimulator {
       return;
     }
     String old = last.step() == Step.ROLL_BACK ? GREEN : BLUE;
-    boolean switches = !java.util.Objects.equals(before.activeVersion(), next.activeVersion());
+    boolean switches = !Objects.equals(before.activeVersion(), next.activeVersion());
     check(
         !switches
             || last.step() == Step.DRAIN && release.step() == Step.ACTIVATE

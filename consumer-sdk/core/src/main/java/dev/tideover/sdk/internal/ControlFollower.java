@@ -44,6 +44,7 @@ final class ControlFollower implements AutoCloseable {
   /** A state that is written is answered at once; this is only for how long nothing comes. */
   private static final int FETCH_WAIT = 500;
 
+  private static final Duration FIRST_POLL = Duration.ofMillis(20);
   private static final long RETRY_PAUSE = TimeUnit.MILLISECONDS.toNanos(500);
 
   /** Longer, since Kafka's client complains in the log each time. */
@@ -174,11 +175,12 @@ final class ControlFollower implements AutoCloseable {
       return;
     }
     try {
-      for (ConsumerRecord<byte[], byte[]> record : reader.poll(wait)) {
-        take(record);
-      }
       if (!known.isDone() && isAtEnd()) {
-        known.complete(null);
+        known.complete(null); // before the poll: with nothing to come it would take its time
+      }
+      for (ConsumerRecord<byte[], byte[]> record :
+          reader.poll(known.isDone() ? wait : FIRST_POLL)) {
+        take(record);
       }
     } catch (WakeupException news) {
       log.trace("There is something to report");

@@ -78,7 +78,7 @@ enum SdkMeter {
       Kind.GAUGE,
       "tideover.sdk.held",
       "",
-      "1 while requests don\'t start, since what they need is away or somebody holds the service;"
+      "1 while requests don't start, since what they need is away or somebody holds the service;"
           + " else 0"),
   WINDOW_FILL(
       Kind.PARTITION_GAUGE,
