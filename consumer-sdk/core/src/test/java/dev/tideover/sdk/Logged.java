@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.slf4j.LoggerFactory;
 
 /** What the SDK logs from now on, as an operator reads it. */
-final class Logged implements AutoCloseable {
+public final class Logged implements AutoCloseable {
 
   private final Logger logger = (Logger) LoggerFactory.getLogger("dev.tideover.sdk");
   private final ConcurrentLinkedQueue<String> lines = new ConcurrentLinkedQueue<>();
@@ -20,16 +20,20 @@ final class Logged implements AutoCloseable {
         }
       };
 
-  Logged() {
+  /** Begins to listen. */
+  public Logged() {
     appender.start();
     logger.addAppender(appender);
   }
 
   /** The lines that have this in them, and the service's name: tests may run beside each other. */
   List<String> lines(TestService service, String part) {
-    return lines.stream()
-        .filter(line -> line.contains(service.name) && line.contains(part))
-        .toList();
+    return lines(service.name, part);
+  }
+
+  /** The same by the service's name. */
+  public List<String> lines(String service, String part) {
+    return lines.stream().filter(line -> line.contains(service) && line.contains(part)).toList();
   }
 
   @Override

@@ -14,7 +14,8 @@ class LayersTest {
   static final ArchRule ONLY_SERVICES_EMBED_THE_SDK =
       noClasses()
           .that()
-          .haveNameNotMatching(".*\\.(OrdersService|EchoService|DrainService|OnceService)(\\$.*)?")
+          .haveNameNotMatching(
+              ".*\\.(OrdersService|EchoService|DrainService|OnceService|DrillService)(\\$.*)?")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("dev.tideover.sdk..");

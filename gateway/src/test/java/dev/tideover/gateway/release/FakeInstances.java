@@ -40,6 +40,9 @@ final class FakeInstances implements AutoCloseable {
   private final Map<String, Fake> fakes = new ConcurrentHashMap<>();
   private final ScheduledThreadPoolExecutor executor = new ScheduledThreadPoolExecutor(1);
 
+  /** How often Kafka didn't take reports; of the executor's thread. */
+  private int failures;
+
   private FakeInstances(TestKafka kafka, GatewayConfig config, String service) {
     this.kafka = kafka;
     this.service = service;
@@ -70,7 +73,16 @@ final class FakeInstances implements AutoCloseable {
     fakes.remove(key);
   }
 
+  /** Goes on also where Kafka is away for a while. */
   private void report() {
+    try {
+      reportAll();
+    } catch (RuntimeException | AssertionError e) {
+      failures++;
+    }
+  }
+
+  private void reportAll() {
     DesiredState wanted = topic.desired(service);
     for (Fake fake : fakes.values()) {
       fake.state = next(fake, wanted);

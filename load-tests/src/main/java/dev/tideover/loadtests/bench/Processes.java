@@ -1,6 +1,9 @@
 package dev.tideover.loadtests.bench;
 
 import java.io.File;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -9,15 +12,17 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * The Java processes of a run: each with its logs in the run's directory, all ended with it. Safe
- * for any thread; a shutdown hook may close it.
+ * The processes of a run: each with its logs in the run's directory, all ended with it. Safe for
+ * any thread; a shutdown hook may close it.
  */
 public final class Processes implements AutoCloseable {
 
   private final Path directory;
 
-  /** Guarded by itself; the latest first. */
-  private final Deque<Child> children = new ArrayDeque<>();
+  /** Guarded by itself, as {@link #closed}; the latest first. */
+  private final Deque<AutoCloseable> started = new ArrayDeque<>();
+
+  private boolean closed;
 
   /** None yet; their logs go to the directory. */
   public Processes(Path directory) {
@@ -30,7 +35,7 @@ public final class Processes implements AutoCloseable {
   }
 
   /**
-   * Starts one.
+   * Starts one in Java.
    *
    * @param flags of its JVM
    * @param mainAndArguments the main class's name, then its arguments
@@ -43,11 +48,51 @@ public final class Processes implements AutoCloseable {
     command.addAll(flags);
     command.addAll(List.of("-Dlogback.configurationFile=logback-bench.xml", "-cp", classPath));
     command.addAll(List.of(mainAndArguments));
-    Child child = Child.start(name, directory, command);
-    synchronized (children) {
-      children.push(child);
+    return start(name, command);
+  }
+
+  /**
+   * Starts one.
+   *
+   * @throws BenchException if it can't be started, or all have been ended already
+   */
+  public Child start(String name, List<String> command) throws BenchException {
+    synchronized (started) {
+      if (closed) {
+        throw new BenchException("The run is at its end, " + name + " isn't started any more.");
+      }
+      Child child = Child.start(name, directory, command);
+      started.push(child);
+      return child;
     }
-    return child;
+  }
+
+  /** Ends something else with the processes, in its turn. */
+  public <T extends AutoCloseable> T add(T other) {
+    synchronized (started) {
+      started.push(other);
+    }
+    return other;
+  }
+
+  /**
+   * Ports that were free a moment ago, for what takes no port 0 or must have its own again after a
+   * restart.
+   */
+  public static List<Integer> freePorts(int count) throws BenchException {
+    List<ServerSocket> sockets = new ArrayList<>();
+    try {
+      for (int i = 0; i < count; i++) {
+        sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+      }
+      List<Integer> free = sockets.stream().map(ServerSocket::getLocalPort).toList();
+      for (ServerSocket socket : sockets) {
+        socket.close();
+      }
+      return free;
+    } catch (IOException e) {
+      throw new BenchException("No free port: " + e.getMessage(), e);
+    }
   }
 
   /** The benchmark's own class path: for bare programs and the broker. */
@@ -76,14 +121,21 @@ public final class Processes implements AutoCloseable {
     }
   }
 
-  /** Ends all of them, the latest first. */
+  /** Ends all of them, the latest first; those that have ended already are no matter. */
   @Override
   public void close() {
-    List<Child> all;
-    synchronized (children) {
-      all = List.copyOf(children);
-      children.clear();
+    List<AutoCloseable> all;
+    synchronized (started) {
+      closed = true;
+      all = List.copyOf(started);
+      started.clear();
     }
-    all.forEach(Child::close);
+    for (AutoCloseable each : all) {
+      try {
+        each.close();
+      } catch (Exception e) {
+        System.err.println("A process of the run did not end cleanly: " + e);
+      }
+    }
   }
 }

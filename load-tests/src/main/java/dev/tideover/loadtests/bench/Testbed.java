@@ -9,8 +9,6 @@ import dev.tideover.loadtests.client.Measurement;
 import dev.tideover.testkit.Tether;
 import java.io.IOException;
 import java.net.HttpURLConnection;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -123,7 +121,7 @@ final class Testbed implements AutoCloseable {
 
   /** Starts Tideover's gateway and a service that embeds the SDK, on the broker that runs. */
   Side startTideover(Path root) throws BenchException, InterruptedException {
-    List<Integer> ports = freePorts();
+    List<Integer> ports = Processes.freePorts(2);
     Path config = writeConfig(ports.get(0), ports.get(1));
     String classPath = Processes.tideoverClassPath(root);
     String tether = Tether.class.getName();
@@ -233,16 +231,6 @@ final class Testbed implements AutoCloseable {
       return Files.writeString(processes.directory().resolve("gateway.yaml"), config);
     } catch (IOException e) {
       throw new BenchException("The gateway's configuration can't be written: " + e, e);
-    }
-  }
-
-  static List<Integer> freePorts() throws BenchException {
-    InetAddress loopback = InetAddress.getLoopbackAddress();
-    try (ServerSocket first = new ServerSocket(0, 1, loopback);
-        ServerSocket second = new ServerSocket(0, 1, loopback)) {
-      return List.of(first.getLocalPort(), second.getLocalPort());
-    } catch (IOException e) {
-      throw new BenchException("No free port: " + e.getMessage(), e);
     }
   }
 

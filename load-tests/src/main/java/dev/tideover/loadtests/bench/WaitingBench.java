@@ -102,7 +102,7 @@ final class WaitingBench implements AutoCloseable {
 
   private double tideover(int connections, int herd, Crowd.Fields fields)
       throws BenchException, InterruptedException, IOException {
-    List<Integer> ports = Testbed.freePorts();
+    List<Integer> ports = Processes.freePorts(2);
     String classPath = Processes.tideoverClassPath(root);
     Child gateway =
         processes.start(

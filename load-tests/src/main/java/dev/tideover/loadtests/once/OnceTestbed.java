@@ -13,8 +13,6 @@ import dev.tideover.testkit.Tether;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,11 +22,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -59,6 +55,7 @@ final class OnceTestbed implements AutoCloseable {
 
   private final Path root;
   private final Path directory;
+  private final Processes processes;
   private final BrokerProcess broker;
   private final List<Gateway> gateways = new ArrayList<>();
   private final List<Instance> instances = new ArrayList<>();
@@ -66,9 +63,6 @@ final class OnceTestbed implements AutoCloseable {
   private final List<Kill> kills = Collections.synchronizedList(new ArrayList<>());
   private final List<Outage> outages = Collections.synchronizedList(new ArrayList<>());
   private final CountDownLatch closing = new CountDownLatch(1);
-
-  /** Guarded by itself; the latest first. */
-  private final Deque<AutoCloseable> started = new ArrayDeque<>();
 
   /** Starts all. */
   static OnceTestbed start(Path root, Path directory, boolean inbox)
@@ -99,9 +93,9 @@ final class OnceTestbed implements AutoCloseable {
   private OnceTestbed(Path root, Path directory, boolean inbox) throws BenchException {
     this.root = root.toAbsolutePath();
     this.directory = directory;
-    List<Integer> ports = freePorts(2 * GATEWAYS + 1);
-    this.broker = BrokerProcess.start();
-    started.push(broker);
+    this.processes = new Processes(directory);
+    List<Integer> ports = Processes.freePorts(2 * GATEWAYS + 1);
+    this.broker = processes.add(BrokerProcess.start());
     for (int i = 0; i < GATEWAYS; i++) {
       gateways.add(new Gateway("gateway" + (i + 1), ports.get(2 * i), ports.get(2 * i + 1)));
     }
@@ -228,9 +222,6 @@ final class OnceTestbed implements AutoCloseable {
 
   private Child java(String name, String classPath, String... mainAndArguments)
       throws BenchException {
-    if (closing.getCount() == 0) {
-      throw new BenchException("The test is at its end, " + name + " isn't started any more.");
-    }
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -242,11 +233,7 @@ final class OnceTestbed implements AutoCloseable {
             "-cp",
             classPath));
     command.addAll(List.of(mainAndArguments));
-    Child child = Child.start(name, directory, command);
-    synchronized (started) {
-      started.push(child);
-    }
-    return child;
+    return processes.start(name, command);
   }
 
   /** A process that has been started, and the number of its life. */
@@ -499,39 +486,11 @@ final class OnceTestbed implements AutoCloseable {
     }
   }
 
-  /** What is started again must have its own port again. */
-  private static List<Integer> freePorts(int count) throws BenchException {
-    List<ServerSocket> sockets = new ArrayList<>();
-    try {
-      for (int i = 0; i < count; i++) {
-        sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-      }
-      List<Integer> free = sockets.stream().map(ServerSocket::getLocalPort).toList();
-      for (ServerSocket socket : sockets) {
-        socket.close();
-      }
-      return free;
-    } catch (IOException e) {
-      throw new BenchException("No free port: " + e.getMessage(), e);
-    }
-  }
-
-  /** Ends all, the latest first; those that have ended already are no matter. */
+  /** Ends all, the latest first. */
   @Override
   public void close() {
     closing.countDown();
-    List<AutoCloseable> all;
-    synchronized (started) {
-      all = List.copyOf(started);
-      started.clear();
-    }
-    for (AutoCloseable each : all) {
-      try {
-        each.close();
-      } catch (Exception e) {
-        System.err.println("A process of the test did not end cleanly: " + e);
-      }
-    }
+    processes.close();
     deleteData();
   }
 }

@@ -5,8 +5,6 @@ import dev.tideover.loadtests.bench.Child;
 import dev.tideover.loadtests.bench.Processes;
 import dev.tideover.testkit.BrokerProcess;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -14,9 +12,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -42,14 +38,11 @@ final class Testbed implements AutoCloseable {
   record Restart(String gateway, long stop, int exitCode, long start) {}
 
   private final Path root;
-  private final Path directory;
+  private final Processes processes;
   private final BrokerProcess broker;
   private final List<Child> gateways = new ArrayList<>();
   private final List<Integer> ports;
   private final HttpClient client = HttpClient.newHttpClient();
-
-  /** Guarded by itself; the latest first. */
-  private final Deque<AutoCloseable> started = new ArrayDeque<>();
 
   /** Starts all. */
   static Testbed start(Path root, Path directory) throws BenchException, InterruptedException {
@@ -73,10 +66,9 @@ final class Testbed implements AutoCloseable {
 
   private Testbed(Path root, Path directory) throws BenchException {
     this.root = root.toAbsolutePath();
-    this.directory = directory;
-    this.ports = freePorts(6);
-    this.broker = BrokerProcess.start();
-    started.push(broker);
+    this.processes = new Processes(directory);
+    this.ports = Processes.freePorts(6);
+    this.broker = processes.add(BrokerProcess.start());
   }
 
   /** Where clients connect. */
@@ -138,18 +130,18 @@ final class Testbed implements AutoCloseable {
                 SERVICE,
                 SERVICE);
     try {
-      Path file = Files.writeString(directory.resolve("gateway" + (index + 1) + ".yaml"), config);
-      return add(
-          Child.start(
-              name,
-              directory,
-              List.of(
-                  "env",
-                  "TIDEOVER_JAVA_OPTS=-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-                  root.resolve("tideover").toString(),
-                  "serve",
-                  "--config",
-                  file.toString())));
+      Path file =
+          Files.writeString(
+              processes.directory().resolve("gateway" + (index + 1) + ".yaml"), config);
+      return processes.start(
+          name,
+          List.of(
+              "env",
+              "TIDEOVER_JAVA_OPTS=-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+              root.resolve("tideover").toString(),
+              "serve",
+              "--config",
+              file.toString()));
     } catch (IOException e) {
       throw new BenchException("The gateway's configuration can't be written: " + e, e);
     }
@@ -157,41 +149,37 @@ final class Testbed implements AutoCloseable {
 
   private void startService() throws BenchException, InterruptedException {
     Child service =
-        add(
-            Child.start(
-                "service",
-                directory,
-                List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                    "-Dlogback.configurationFile=logback-bench.xml",
-                    "-cp",
-                    Processes.tideoverClassPath(root),
-                    "dev.tideover.testkit.Tether",
-                    "dev.tideover.demo.EchoService",
-                    broker.bootstrapServers(),
-                    SERVICE,
-                    "slow")));
+        processes.start(
+            "service",
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Dlogback.configurationFile=logback-bench.xml",
+                "-cp",
+                Processes.tideoverClassPath(root),
+                "dev.tideover.testkit.Tether",
+                "dev.tideover.demo.EchoService",
+                broker.bootstrapServers(),
+                SERVICE,
+                "slow"));
     service.await("STARTED", START_BOUND);
   }
 
   private void startHaproxy() throws BenchException, InterruptedException {
     Child haproxy =
-        add(
-            Child.start(
+        processes.start(
+            "haproxy",
+            List.of(
+                "env",
+                "TIDEOVER_LISTEN=127.0.0.1:" + ports.get(0),
+                "TIDEOVER_STATS=127.0.0.1:" + ports.get(1),
+                "TIDEOVER_GATEWAY_1=127.0.0.1:" + ports.get(2),
+                "TIDEOVER_ADMIN_1=" + ports.get(3),
+                "TIDEOVER_GATEWAY_2=127.0.0.1:" + ports.get(4),
+                "TIDEOVER_ADMIN_2=" + ports.get(5),
                 "haproxy",
-                directory,
-                List.of(
-                    "env",
-                    "TIDEOVER_LISTEN=127.0.0.1:" + ports.get(0),
-                    "TIDEOVER_STATS=127.0.0.1:" + ports.get(1),
-                    "TIDEOVER_GATEWAY_1=127.0.0.1:" + ports.get(2),
-                    "TIDEOVER_ADMIN_1=" + ports.get(3),
-                    "TIDEOVER_GATEWAY_2=127.0.0.1:" + ports.get(4),
-                    "TIDEOVER_ADMIN_2=" + ports.get(5),
-                    "haproxy",
-                    "-db",
-                    "-f",
-                    root.resolve("deploy/haproxy/haproxy.cfg").toString())));
+                "-db",
+                "-f",
+                root.resolve("deploy/haproxy/haproxy.cfg").toString()));
     for (int i = 0; i < gateways.size(); i++) {
       int index = i;
       await(() -> !haproxy.isAlive() || isUp(index), "HAProxy saw no gateway" + (index + 1));
@@ -239,44 +227,9 @@ final class Testbed implements AutoCloseable {
     }
   }
 
-  /** HAProxy takes no port 0, and a gateway that is started again must have its own again. */
-  private static List<Integer> freePorts(int count) throws BenchException {
-    List<ServerSocket> sockets = new ArrayList<>();
-    try {
-      for (int i = 0; i < count; i++) {
-        sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
-      }
-      List<Integer> free = sockets.stream().map(ServerSocket::getLocalPort).toList();
-      for (ServerSocket socket : sockets) {
-        socket.close();
-      }
-      return free;
-    } catch (IOException e) {
-      throw new BenchException("No free port: " + e.getMessage(), e);
-    }
-  }
-
-  private <T extends AutoCloseable> T add(T process) {
-    synchronized (started) {
-      started.push(process);
-    }
-    return process;
-  }
-
-  /** Ends all, the latest first; those that have ended already are no matter. */
+  /** Ends all, the latest first. */
   @Override
   public void close() {
-    List<AutoCloseable> all;
-    synchronized (started) {
-      all = List.copyOf(started);
-      started.clear();
-    }
-    for (AutoCloseable each : all) {
-      try {
-        each.close();
-      } catch (Exception e) {
-        System.err.println("A process of the test did not end cleanly: " + e);
-      }
-    }
+    processes.close();
   }
 }

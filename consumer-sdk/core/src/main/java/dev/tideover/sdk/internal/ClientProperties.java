@@ -74,9 +74,10 @@ public final class ClientProperties {
   static Map<String, Object> consumer(Settings settings) {
     Map<String, Object> config = new HashMap<>();
     // A crashed instance without a name of its own is noticed after this time, the least that a
-    // broker allows by default. A third of it between heartbeats lets two be lost.
+    // broker allows by default. Members learn at their next heartbeat that another one joins or
+    // leaves, twice until partitions have moved; so a fast release needs them often.
     config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, "6000");
-    config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "300");
+    config.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "150");
     // Work is bounded by pausing; small polls only cost time (KAFKA-18376).
     config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "1000");
     config.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, "" + (16 << 20));

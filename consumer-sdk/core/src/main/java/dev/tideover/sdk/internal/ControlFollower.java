@@ -44,7 +44,13 @@ final class ControlFollower implements AutoCloseable {
   /** A state that is written is answered at once; this is only for how long nothing comes. */
   private static final int FETCH_WAIT = 500;
 
-  private static final Duration RETRY_PAUSE = Duration.ofMillis(500);
+  private static final Duration FIRST_POLL = Duration.ofMillis(20);
+  private static final long RETRY_PAUSE = TimeUnit.MILLISECONDS.toNanos(500);
+
+  /** Longer, since Kafka's client complains in the log each time. */
+  private static final long REFUSED_PAUSE = TimeUnit.SECONDS.toNanos(5);
+
+  private static final long PAUSE_STEP = TimeUnit.MILLISECONDS.toNanos(100);
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(1);
   private static final Duration END_TIMEOUT = Duration.ofSeconds(5);
 
@@ -70,6 +76,9 @@ final class ControlFollower implements AutoCloseable {
 
   /** For the thread only: where the log ended when it was first asked; -1 before. */
   private long end = -1;
+
+  /** For the thread only: not to be read before, since it has failed. */
+  private long pauseUntil = System.nanoTime();
 
   private ControlFollower(Settings settings, InstanceReporter reporter, Runnable onChange) {
     this.settings = settings;
@@ -156,12 +165,22 @@ final class ControlFollower implements AutoCloseable {
   }
 
   private void follow(Duration wait) throws InterruptedException {
-    try {
-      for (ConsumerRecord<byte[], byte[]> record : reader.poll(wait)) {
-        take(record);
+    long pause = pauseUntil - System.nanoTime();
+    if (pause > 0) {
+      // In short steps, since what there is to report mustn't wait for it.
+      long step = Math.min(Math.min(pause, wait.toNanos()), PAUSE_STEP);
+      if (stop.await(step, TimeUnit.NANOSECONDS)) {
+        log.trace("Told to stop");
       }
+      return;
+    }
+    try {
       if (!known.isDone() && isAtEnd()) {
-        known.complete(null);
+        known.complete(null); // before the poll: with nothing to come it would take its time
+      }
+      for (ConsumerRecord<byte[], byte[]> record :
+          reader.poll(known.isDone() ? wait : FIRST_POLL)) {
+        take(record);
       }
     } catch (WakeupException news) {
       log.trace("There is something to report");
@@ -170,14 +189,15 @@ final class ControlFollower implements AutoCloseable {
     } catch (AuthorizationException refused) {
       if (maySayFailed.now()) {
         log.warn(
-            "Kafka doesn't let this service read {}: {}. It goes by what it knows of the wishes of"
-                + " operators ({}), and takes part in no release. Allow READ on the topic.",
+            "{} may not read {}: {}. It goes by what it knows of the wishes of operators ({}), and"
+                + " takes part in no release. Allow READ on the topic.",
+            settings.by(),
             topic.topic(),
             refused.getMessage(),
             describe());
       }
       known.complete(null);
-      pause();
+      pauseUntil = System.nanoTime() + REFUSED_PAUSE;
     } catch (KafkaException failure) {
       trouble = failure.toString();
       if (known.isDone() && maySayFailed.now()) {
@@ -188,7 +208,7 @@ final class ControlFollower implements AutoCloseable {
             failure.toString(),
             describe());
       }
-      pause();
+      pauseUntil = System.nanoTime() + RETRY_PAUSE;
     }
   }
 
@@ -198,12 +218,6 @@ final class ControlFollower implements AutoCloseable {
       end = Objects.requireNonNull(reader.endOffsets(List.of(topic)).get(topic));
     }
     return reader.position(topic) >= end;
-  }
-
-  private void pause() throws InterruptedException {
-    if (stop.await(RETRY_PAUSE.toMillis(), TimeUnit.MILLISECONDS)) {
-      log.trace("Told to stop");
-    }
   }
 
   /** Most records are reports of instances, by which only gateways go. */

@@ -40,6 +40,8 @@ public final class Engine implements TideoverConsumer {
   /** How often one that stands by uses its connections, so that they stay. */
   private static final Duration KEEP_WARM = Duration.ofSeconds(30);
 
+  private static final Duration OPEN_PAUSE = Duration.ofSeconds(1);
+
   private final Settings settings;
   private final CompletableFuture<Void> started = new CompletableFuture<>();
   private final CountDownLatch stop = new CountDownLatch(1);
@@ -47,6 +49,7 @@ public final class Engine implements TideoverConsumer {
   private final Events events;
   private final Status status;
   private final Guide guide = new Guiding();
+  private final Occasionally maySayNotOpened = new Occasionally(Duration.ofSeconds(10));
   private final Thread owner;
 
   /** What other threads call, set by the owner thread; null for what there isn't now. */
@@ -139,8 +142,10 @@ public final class Engine implements TideoverConsumer {
   /** From the opening of the clients, through standing by, to the end of a membership. */
   private void oneSession(ServiceTopics.Usable topics, ReplySender sender)
       throws InterruptedException {
-    try (Session fresh =
-        new Session(settings, topics, sender, meters, events, guide, status::hasNothing, stop)) {
+    try (Session fresh = open(topics, sender)) {
+      if (fresh == null) {
+        return;
+      }
       session = fresh;
       fresh.keepWarm();
       if (standBy(fresh)) {
@@ -154,6 +159,36 @@ public final class Engine implements TideoverConsumer {
       }
     } finally {
       forget();
+    }
+  }
+
+  /**
+   * Opens the clients. What they don't take at the start is a wrong setting. Later it is an outage:
+   * names that aren't resolved, say.
+   *
+   * @return null if it is to end meanwhile
+   */
+  private @Nullable Session open(ServiceTopics.Usable topics, ReplySender sender)
+      throws InterruptedException {
+    while (true) {
+      try {
+        return new Session(
+            settings, topics, sender, meters, events, guide, status::hasNothing, stop);
+      } catch (IllegalArgumentException refused) {
+        if (!started.isDone()) {
+          throw refused;
+        }
+        if (stop.await(OPEN_PAUSE.toMillis(), TimeUnit.MILLISECONDS)) {
+          return null;
+        }
+        if (maySayNotOpened.now()) {
+          log.warn(
+              "{} can't open its clients anew: {}. It is tried again until it can, and until then"
+                  + " it can't become active.",
+              settings.by(),
+              refused.getMessage());
+        }
+      }
     }
   }
 
@@ -181,10 +216,11 @@ public final class Engine implements TideoverConsumer {
             activeVersion());
         status.standBy();
         started.complete(null);
+      } else {
+        ready.keepWarm();
       }
       guide.stands(State.STANDBY, epochOf(wanted));
       awaitNews(epochOf(wanted));
-      ready.keepWarm();
     }
     return false;
   }
@@ -214,6 +250,7 @@ public final class Engine implements TideoverConsumer {
         activeVersion());
     ending.standDown(activeVersion());
     status.standBy();
+    meters.snapshot(Meters.Snapshot.nothing(events.dropped()));
     guide.stands(State.STANDBY, epoch);
   }
 

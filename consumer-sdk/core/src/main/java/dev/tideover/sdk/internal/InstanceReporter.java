@@ -29,6 +29,9 @@ final class InstanceReporter {
   private static final long INTERVAL =
       TimeUnit.MILLISECONDS.toNanos(InstanceReport.INTERVAL_MILLIS);
 
+  /** Until the next try where Kafka has refused one. It may have to begin its sequence anew. */
+  private static final long REFUSED_PAUSE = TimeUnit.SECONDS.toNanos(30);
+
   /** Until the next try, when the first record of all is on its way still. */
   private static final Duration SOON = Duration.ofMillis(10);
 
@@ -44,6 +47,9 @@ final class InstanceReporter {
   private volatile @Nullable Standing standing;
   private volatile Runnable wake = () -> {};
   private volatile boolean endsInGoodOrder;
+
+  /** Not to be tried before; the producer's thread writes it. */
+  private volatile long pauseUntil = System.nanoTime();
 
   /** For the writing thread only, as is the next one: what was written last. */
   private @Nullable Standing written;
@@ -93,7 +99,7 @@ final class InstanceReporter {
   /** The writing thread: writes what is due. Returns for how long nothing more will be. */
   Duration tick(long now) {
     Standing latest = standing;
-    if (latest == null) {
+    if (latest == null || now - pauseUntil < 0) {
       return Duration.ofNanos(INTERVAL);
     }
     if (latest.equals(written) && now - next < 0) {
@@ -109,7 +115,7 @@ final class InstanceReporter {
 
   /** The writing thread: takes leave. One that ends without is missed by the gateways. */
   void end() {
-    Standing last = standing;
+    Standing last = written;
     if (last != null && endsInGoodOrder && !send(ControlCodec.tombstone(report(last)))) {
       log.debug("No report has been acknowledged yet, so there is none to be taken back");
     }
@@ -132,15 +138,23 @@ final class InstanceReporter {
         record,
         0,
         (offset, failure) -> {
-          if (failure instanceof AuthorizationException && maySayFailed.now()) {
-            log.warn(
-                "Kafka doesn't let this service write to {}: {}. Gateways don't see this instance,"
-                    + " and a release waits for it in vain. Allow WRITE on the topic.",
-                DesiredState.TOPIC,
-                failure.getMessage());
+          if (failure instanceof AuthorizationException) {
+            pauseUntil = System.nanoTime() + REFUSED_PAUSE;
+            refused(failure);
           } else if (failure != null) {
             log.debug("A report wasn't written; the next one follows soon", failure);
           }
         });
+  }
+
+  private void refused(Exception failure) {
+    if (maySayFailed.now()) {
+      log.warn(
+          "{} may not write to {}: {}. Gateways don't see this instance, and a release waits"
+              + " for it in vain. Allow WRITE on the topic.",
+          settings.by(),
+          DesiredState.TOPIC,
+          failure.getMessage());
+    }
   }
 }

@@ -60,7 +60,12 @@ final class Meters implements AutoCloseable {
       long eventsDropped,
       List<Partition> partitions) {
 
-    static final Snapshot EMPTY = new Snapshot(0, 0, 0, false, 0, 0, List.of());
+    static final Snapshot EMPTY = nothing(0);
+
+    /** That of an engine without a partition. */
+    static Snapshot nothing(long eventsDropped) {
+      return new Snapshot(0, 0, 0, false, 0, eventsDropped, List.of());
+    }
 
     /** Copies the list. */
     Snapshot {

@@ -78,7 +78,8 @@ enum SdkMeter {
       Kind.GAUGE,
       "tideover.sdk.held",
       "",
-      "1 while requests don't start because what they need is away; else 0"),
+      "1 while requests don't start, since what they need is away or somebody holds the service;"
+          + " else 0"),
   WINDOW_FILL(
       Kind.PARTITION_GAUGE,
       "tideover.sdk.window.fill",

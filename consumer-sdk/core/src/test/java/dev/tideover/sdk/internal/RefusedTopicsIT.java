@@ -3,11 +3,14 @@ package dev.tideover.sdk.internal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.tideover.sdk.Logged;
 import dev.tideover.sdk.TideoverConsumer;
 import dev.tideover.sdk.internal.Adopter.Result;
 import dev.tideover.sdk.internal.core.LedgerEntry.Begun;
 import dev.tideover.testkit.KafkaBroker;
 import dev.tideover.testkit.TestKafka;
+import dev.tideover.wire.ControlCodec;
+import dev.tideover.wire.DesiredState;
 import dev.tideover.wire.Fingerprint;
 import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyAddress;
@@ -28,7 +31,9 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AccessControlEntryFilter;
 import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.resource.PatternType;
@@ -69,12 +74,20 @@ class RefusedTopicsIT {
   }
 
   @BeforeEach
-  void topics() {
+  void topics() throws Exception {
     kafka = TestKafka.at(broker.bootstrapServers());
     service = kafka.uniqueName("orders");
     settings = TestSettings.of(kafka.bootstrapServers(), service, "one");
     kafka.createTopic(service + ".requests", 2);
     kafka.createTopic(service + ".dead", 1);
+    if (!kafka
+        .admin()
+        .listTopics()
+        .names()
+        .get(20, TimeUnit.SECONDS)
+        .contains(DesiredState.TOPIC)) {
+      kafka.createTopic(DesiredState.TOPIC, 1, Map.of("cleanup.policy", "compact"));
+    }
   }
 
   @AfterEach
@@ -157,21 +170,7 @@ class RefusedTopicsIT {
             new AccessControlEntry(
                 "User:ANONYMOUS", "*", AclOperation.READ, AclPermissionType.ALLOW));
     kafka.admin().createAcls(List.of(read)).all().get(20, TimeUnit.SECONDS);
-    RequestEnvelope request =
-        new RequestEnvelope(
-            RequestId.random(),
-            new ReplyAddress(replies, 0),
-            Instant.ofEpochMilli(System.currentTimeMillis()),
-            null,
-            true,
-            new Fingerprint(1, 2),
-            null,
-            "POST",
-            "/orders",
-            "http",
-            "localhost",
-            HttpFields.EMPTY,
-            new byte[0]);
+    RequestEnvelope request = request(replies);
 
     TideoverConsumer consumer = Engine.start(settings);
     try {
@@ -186,6 +185,88 @@ class RefusedTopicsIT {
       consumer.close();
     }
     assertThat(committed()).isEqualTo(2);
+  }
+
+  @Test
+  void whereTheControlTopicIsRefusedItWorksWithoutAndTakesPartInNoRelease() throws Exception {
+    kafka.produce(ControlCodec.encode(wanted(1, "another", false)));
+    AccessControlEntry no =
+        new AccessControlEntry("User:ANONYMOUS", "*", AclOperation.ALL, AclPermissionType.DENY);
+    AclBinding refused = new AclBinding(control(), no);
+    kafka.admin().createAcls(List.of(refused)).all().get(20, TimeUnit.SECONDS);
+    try {
+      assertThat(ensure()).isEqualTo(new ServiceTopics.Usable(true, true, false));
+      TideoverConsumer consumer = Engine.start(settings);
+      try {
+        assertThat(consumer.awaitAssignment(Duration.ofSeconds(20))).isTrue();
+      } finally {
+        consumer.close();
+      }
+    } finally {
+      allow();
+    }
+  }
+
+  @Test
+  void whileTheControlTopicCannotBeReadTheLastStateStands() throws Exception {
+    String replies = kafka.createTopic(service + ".replies", 1);
+    kafka.produce(ControlCodec.encode(wanted(1, "v1", true)));
+    TideoverConsumer consumer = Engine.start(settings);
+    try (Logged logged = new Logged()) {
+      assertThat(consumer.awaitAssignment(Duration.ofSeconds(20))).isTrue();
+      AccessControlEntry write =
+          new AccessControlEntry(
+              "User:ANONYMOUS", "*", AclOperation.WRITE, AclPermissionType.ALLOW);
+      AclBinding onlyWrite = new AclBinding(control(), write);
+      kafka.admin().createAcls(List.of(onlyWrite)).all().get(20, TimeUnit.SECONDS);
+      // Not sooner: a fetch that was let in before is answered for half a second more.
+      await().until(() -> !logged.lines(service, "may not read").isEmpty());
+      kafka.produce(RequestCodec.encode(request(replies), service + ".requests", 1));
+      kafka.produce(ControlCodec.encode(wanted(2, "v1", false)));
+      await()
+          .until(
+              () ->
+                  consumer.headOfLine().stream()
+                      .anyMatch(head -> head.age().compareTo(Duration.ofSeconds(2)) > 0));
+      assertThat(kafka.readAll(replies)).isEmpty();
+      assertThat(consumer.failure()).isEmpty();
+
+      allow();
+      await().until(() -> kafka.readAll(replies).size() == 1);
+    } finally {
+      allow();
+      consumer.close();
+    }
+  }
+
+  private static RequestEnvelope request(String replies) {
+    return new RequestEnvelope(
+        RequestId.random(),
+        new ReplyAddress(replies, 0),
+        Instant.ofEpochMilli(System.currentTimeMillis()),
+        null,
+        true,
+        new Fingerprint(1, 2),
+        null,
+        "POST",
+        "/orders",
+        "http",
+        "localhost",
+        HttpFields.EMPTY,
+        new byte[0]);
+  }
+
+  private DesiredState wanted(long epoch, String version, boolean held) {
+    return new DesiredState(service, epoch, "command", "test", 1, version, held, 0, null);
+  }
+
+  private static ResourcePattern control() {
+    return new ResourcePattern(ResourceType.TOPIC, DesiredState.TOPIC, PatternType.LITERAL);
+  }
+
+  private void allow() throws Exception {
+    AclBindingFilter all = new AclBindingFilter(control().toFilter(), AccessControlEntryFilter.ANY);
+    kafka.admin().deleteAcls(List.of(all)).all().get(20, TimeUnit.SECONDS);
   }
 
   private long committed() throws Exception {

@@ -1,12 +1,15 @@
 package dev.tideover.sdk.internal;
 
 import dev.tideover.sdk.Backoff;
+import dev.tideover.sdk.Inbox;
 import dev.tideover.sdk.OnExhausted;
 import dev.tideover.sdk.Ordering;
 import dev.tideover.sdk.Outcome;
+import dev.tideover.sdk.RequestHandler;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 
 /** What the builder would have made, for tests of parts. */
 public final class TestSettings {
@@ -21,6 +24,44 @@ public final class TestSettings {
       String instance,
       Map<String, String> properties,
       Duration startTimeout) {
+    return of(
+        bootstrapServers,
+        service,
+        instance,
+        properties,
+        startTimeout,
+        request -> Outcome.reply(204),
+        null,
+        null);
+  }
+
+  /** With a handler, an inbox or null, and the threads it runs on. */
+  static Settings handling(
+      String bootstrapServers,
+      String service,
+      RequestHandler handler,
+      Inbox inbox,
+      Executor executor) {
+    return of(
+        bootstrapServers,
+        service,
+        "one",
+        Map.of(),
+        Duration.ofSeconds(15),
+        handler,
+        inbox,
+        executor);
+  }
+
+  private static Settings of(
+      String bootstrapServers,
+      String service,
+      String instance,
+      Map<String, String> properties,
+      Duration startTimeout,
+      RequestHandler handler,
+      Inbox inbox,
+      Executor executor) {
     return new Settings(
         service,
         "v1",
@@ -28,7 +69,7 @@ public final class TestSettings {
         true,
         bootstrapServers,
         properties,
-        request -> Outcome.reply(204),
+        handler,
         64,
         5,
         new Backoff(Duration.ofMillis(20), Duration.ofMillis(50)),
@@ -40,8 +81,8 @@ public final class TestSettings {
         Duration.ofHours(1),
         failure -> false,
         List.of(),
-        null,
-        null,
+        inbox,
+        executor,
         null,
         null);
   }

@@ -413,6 +413,9 @@ final class Simulation {
   /** All are held, and come to a stand. */
   private void settle() {
     live.forEach(instance -> instance.steering.hold(true));
+    for (int p = 0; p < broker.count() && config.has(Feature.MOVE); p++) {
+      broker.move(p, p + 1);
+    }
     long end = now + BOUND;
     boolean still = false;
     while (!still) {
