@@ -60,8 +60,12 @@ public final class DrillCommand implements Callable<Integer> {
       description = "of load at least; what happens takes its own time (default ${DEFAULT-VALUE})")
   private int seconds = 15;
 
-  @Option(names = "--hold", description = "seconds that hold holds for (default ${DEFAULT-VALUE})")
-  private int holdSeconds = 60;
+  @Option(
+      names = "--hold",
+      paramLabel = "TIME",
+      converter = SecondsConverter.class,
+      description = "how long hold holds (default 60s)")
+  private Duration hold = HOLD;
 
   @Option(names = "--no-haproxy", description = "Tideover only")
   private boolean noHaproxy;
