@@ -70,14 +70,10 @@ record DrillReport(
     row(out, "longest wait", each -> millis(each.longestHoldMillis()));
     row(out, "p50", each -> millis(each.p50Millis()));
     row(out, "p99", each -> millis(each.p99Millis()));
-    row(
-        out,
-        "slowest first reply",
-        each ->
-            each.firstReplyMillis().values().stream()
-                .max(Long::compare)
-                .map(DrillReport::millis)
-                .orElse("-"));
+    if (kind == Kind.ROLLING) {
+      row(out, "slowest first reply", each -> slowest(each.firstReplyMillis()));
+      row(out, "  since start", each -> slowest(each.sinceStartMillis()));
+    }
     row(out, "sent late at most", each -> millis(each.latestMillis()));
     row(out, "answered by", each -> each.verdict().answeredBy().toString());
     for (Outcome each : sides()) {
@@ -106,6 +102,10 @@ record DrillReport(
     out.printf(
         "%-26s%20s%20s%n",
         what, value.apply(tideover), haproxy == null ? "" : value.apply(haproxy));
+  }
+
+  private static String slowest(Map<String, Long> millis) {
+    return millis.values().stream().max(Long::compare).map(DrillReport::millis).orElse("-");
   }
 
   private static String count(long count) {
@@ -157,6 +157,7 @@ record DrillReport(
     fields.add("\"waitingPeak\": " + of.peak());
     fields.add("\"sentLateMs\": " + of.latestMillis());
     fields.add("\"firstReplyMs\": " + object(of.firstReplyMillis()));
+    fields.add("\"firstReplySinceStartMs\": " + object(of.sinceStartMillis()));
     fields.add("\"answeredBy\": " + object(verdict.answeredBy()));
     of.figures().forEach((name, value) -> fields.add(quoted(name) + ": " + value));
     fields.add("\"problems\": " + array(of.problems()));

@@ -12,6 +12,9 @@ final class Facts {
   /** By instance, from its word that it is ready to its first reply at a client. */
   final Map<String, Long> firstReplyMillis = new TreeMap<>();
 
+  /** The same, from when its SDK or its HTTP server had started. */
+  final Map<String, Long> sinceStartMillis = new TreeMap<>();
+
   /** By name, what else took how long or how often it was. */
   final Map<String, Long> figures = new TreeMap<>();
 

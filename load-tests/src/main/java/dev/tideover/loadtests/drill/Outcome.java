@@ -22,6 +22,7 @@ record Outcome(
     long latestMillis,
     long startedWhileHeld,
     Map<String, Long> firstReplyMillis,
+    Map<String, Long> sinceStartMillis,
     Map<String, Long> figures,
     List<String> problems,
     List<String> seen,
@@ -62,6 +63,7 @@ record Outcome(
         traffic.latestMillis(),
         started,
         Map.copyOf(facts.firstReplyMillis),
+        Map.copyOf(facts.sinceStartMillis),
         Map.copyOf(facts.figures),
         problems,
         traffic.problems(),
@@ -74,6 +76,8 @@ record Outcome(
     both.add(other.waits);
     Map<String, Long> first = new TreeMap<>(firstReplyMillis);
     first.putAll(other.firstReplyMillis);
+    Map<String, Long> started = new TreeMap<>(sinceStartMillis);
+    started.putAll(other.sinceStartMillis);
     List<String> allProblems = new ArrayList<>(problems);
     allProblems.addAll(other.problems);
     List<String> allSeen = new ArrayList<>(seen);
@@ -86,6 +90,7 @@ record Outcome(
         Math.max(latestMillis, other.latestMillis),
         startedWhileHeld + other.startedWhileHeld,
         first,
+        started,
         Map.of(),
         allProblems,
         allSeen,

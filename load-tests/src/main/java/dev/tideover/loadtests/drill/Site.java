@@ -49,6 +49,7 @@ abstract class Site implements AutoCloseable {
     final int number;
     final Child child;
     long readyAtMillis;
+    long startedAtMillis;
 
     Instance(String version, String name, int number, Child child) {
       this.version = version;
@@ -112,7 +113,7 @@ abstract class Site implements AutoCloseable {
   /** Waits until it says that it is ready. */
   final void awaitReady(Instance instance) throws BenchException, InterruptedException {
     instance.readyAtMillis = Long.parseLong(instance.child.await("READY ", START_BOUND));
-    instance.child.await("STARTED ", START_BOUND);
+    instance.startedAtMillis = Long.parseLong(instance.child.await("STARTED ", START_BOUND));
   }
 
   /** Starts so many of a version and waits for all. */
@@ -160,7 +161,10 @@ abstract class Site implements AutoCloseable {
     running.clear();
   }
 
-  /** Says how long after its word that it is ready an instance's first reply came. */
+  /**
+   * Says when an instance's first reply came: from its word that it is ready, before it starts the
+   * SDK, and from when that has started.
+   */
   final void noteFirstReply(Instance instance, Traffic traffic, Facts facts)
       throws InterruptedException {
     Long at = traffic.firstReplyBy(instance.by(), FIRST_REPLY_BOUND);
@@ -169,9 +173,17 @@ abstract class Site implements AutoCloseable {
           instance.by() + " gave no reply within " + FIRST_REPLY_BOUND.toSeconds() + " s");
       return;
     }
-    long millis = at - instance.readyAtMillis;
-    facts.firstReplyMillis.put(instance.by(), millis);
-    facts.say(instance.by() + " is ready, first reply " + millis + " ms later");
+    long sinceReady = at - instance.readyAtMillis;
+    long sinceStart = at - instance.startedAtMillis;
+    facts.firstReplyMillis.put(instance.by(), sinceReady);
+    facts.sinceStartMillis.put(instance.by(), sinceStart);
+    facts.say(
+        String.format(
+            Locale.ROOT,
+            "%s: first reply %d ms after it was ready, %d ms after it had started",
+            instance.by(),
+            sinceReady,
+            sinceStart));
   }
 
   /** Replaces three instances, one after the other: stop one, start one. */
