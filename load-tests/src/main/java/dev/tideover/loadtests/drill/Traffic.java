@@ -72,6 +72,7 @@ final class Traffic implements AutoCloseable {
     boolean promised;
     boolean told202;
     boolean ended;
+    boolean hasConnection = true;
     int status;
     Sent.@Nullable Reply reply;
     long waitMicros;
@@ -105,6 +106,10 @@ final class Traffic implements AutoCloseable {
   private long startNanos;
   private long timer = -1;
   private int open;
+
+  /** Requests without a first answer: those that were told 202 hold no connection. */
+  private int connections;
+
   private int peak;
   private long latestMillis;
 
@@ -271,7 +276,8 @@ final class Traffic implements AutoCloseable {
       unended++;
       progress.notifyAll();
     }
-    if (open > MOST_OPEN) {
+    connections++;
+    if (connections > MOST_OPEN) {
       end(order, "that its client had no connection left for", "more than " + MOST_OPEN);
       return;
     }
@@ -318,6 +324,10 @@ final class Traffic implements AutoCloseable {
    *     202, so that is the gateway's: not yet
    */
   private void answered(Order order, Answer answer, @Nullable String asked) {
+    if (asked == null) {
+      order.hasConnection = false;
+      connections--;
+    }
     String outcome = answer.head().getHeader("tideover-outcome");
     int status = answer.head().statusCode();
     order.promised |= "completed".equals(outcome) || "accepted".equals(outcome);
@@ -377,6 +387,9 @@ final class Traffic implements AutoCloseable {
       return;
     }
     order.ended = true;
+    if (order.hasConnection) {
+      connections--;
+    }
     order.waitMicros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - order.dueNanos);
     open--;
     if (problem != null && (problems.size() < KINDS_OF_PROBLEMS || problems.containsKey(problem))) {
