@@ -44,8 +44,8 @@ final class Traffic implements AutoCloseable {
   private static final int ONE_ASYNC_IN = 200;
   private static final int MOST_OPEN = 16_000;
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(40);
-  private static final double RAMP_SECONDS = 4;
-  private static final Duration WARM_UP = Duration.ofSeconds(6);
+  private static final double RAMP_SECONDS = 6;
+  private static final Duration WARM_UP = Duration.ofSeconds(7);
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(5);
   private static final long SHORTEST_PAUSE_MILLIS = 200;
   private static final long LONGEST_PAUSE_MILLIS = 10_000;
