@@ -51,11 +51,17 @@ final class HoldCommand implements Callable<Integer> {
     long epoch = held.path("epoch").asLong();
     Deadline deadline = Deadline.in(patience);
     List<String> busy = busy(held, epoch);
+    int instances = held.path("instances").size();
     while (!busy.isEmpty() && deadline.pause(Duration.ofMillis(250))) {
-      busy = busy(client.service(name), epoch);
+      JsonNode now = client.service(name);
+      busy = busy(now, epoch);
+      instances = now.path("instances").size();
     }
     if (busy.isEmpty()) {
-      out.println("All that had started has ended.");
+      out.println(
+          instances == 0
+              ? "No instance is heard: either none runs, or they can't report."
+              : "All that had started has ended.");
     } else {
       out.println(
           "After "

@@ -75,8 +75,11 @@ final class ReleaseWatch {
     } while (end.pause(LOOK));
     throw new AdminFailure(
         AdminFailure.UNKNOWN,
-        "The release should have ended by now and has not: it waits for a gateway that goes on with"
-            + " it. Look whether the gateways run and reach Kafka.");
+        "The release has not ended in "
+            + limit.toSeconds()
+            + " s, which its times add up to, and goes on. What it waits for, such as an operator's"
+            + " hold to end: tideover status "
+            + service);
   }
 
   private @Nullable ReleaseReport look() {

@@ -107,6 +107,9 @@ final class ServiceText {
     if (backlog.isNull()) {
       return "not known";
     }
+    if (backlog.path("waiting").asLong() == 0) {
+      return "nothing waits";
+    }
     return Text.count(backlog.path("waiting").asLong(), "request")
         + ", the oldest for "
         + oldest(backlog)
