@@ -35,6 +35,7 @@ import picocli.CommandLine.Option;
     })
 public final class DrillCommand implements Callable<Integer> {
 
+  private static final Duration HOLD = Duration.ofSeconds(60);
   private static final Duration SETTLE_BOUND = Duration.ofSeconds(90);
 
   @Option(
@@ -59,8 +60,12 @@ public final class DrillCommand implements Callable<Integer> {
       description = "of load at least; what happens takes its own time (default ${DEFAULT-VALUE})")
   private int seconds = 15;
 
-  @Option(names = "--hold", description = "seconds that hold holds for (default ${DEFAULT-VALUE})")
-  private int holdSeconds = 60;
+  @Option(
+      names = "--hold",
+      paramLabel = "TIME",
+      converter = SecondsConverter.class,
+      description = "how long hold holds (default 60s)")
+  private Duration hold = HOLD;
 
   @Option(names = "--no-haproxy", description = "Tideover only")
   private boolean noHaproxy;
@@ -79,6 +84,18 @@ public final class DrillCommand implements Callable<Integer> {
   /** Runs the command and exits. */
   public static void main(String[] args) {
     System.exit(new CommandLine(new DrillCommand()).execute(args));
+  }
+
+  /** Takes {@code 60s} and {@code 60}. */
+  static final class SecondsConverter implements CommandLine.ITypeConverter<Duration> {
+    @Override
+    public Duration convert(String text) {
+      if (!text.matches("[0-9]{1,4}s?")) {
+        throw new CommandLine.TypeConversionException(
+            "'" + text + "' is no time in seconds, such as 60s");
+      }
+      return Duration.ofSeconds(Long.parseLong(text.replace("s", "")));
+    }
   }
 
   static final class KindConverter implements CommandLine.ITypeConverter<Kind> {
@@ -182,7 +199,7 @@ public final class DrillCommand implements Callable<Integer> {
           }
           site.badGreen(way, traffic, facts);
         }
-        case HOLD -> site.hold(Duration.ofSeconds(holdSeconds), traffic, facts);
+        case HOLD -> site.hold(hold, traffic, facts);
       }
       int missing = seconds * rate - traffic.sent();
       if (missing > 0) {

@@ -44,6 +44,7 @@ final class Traffic implements AutoCloseable {
   private static final int ONE_ASYNC_IN = 200;
   private static final int MOST_OPEN = 16_000;
   private static final Duration ANSWER_BOUND = Duration.ofSeconds(40);
+  private static final double RAMP_SECONDS = 4;
   private static final Duration WARM_UP = Duration.ofSeconds(6);
   private static final Duration CLOSE_BOUND = Duration.ofSeconds(5);
   private static final long SHORTEST_PAUSE_MILLIS = 200;
@@ -236,16 +237,23 @@ final class Traffic implements AutoCloseable {
         return;
       }
     }
-    long due = (long) ((System.nanoTime() - startNanos) / 1e9 * rate);
-    while (orders.size() < due) {
+    while (dueNanos(orders.size()) <= System.nanoTime()) {
       int n = orders.size();
       int key = n % writtenNanos.length;
       int seq = n / writtenNanos.length + 1;
       if (seq > 1 && !isGapOver(writtenNanos[key])) {
         break; // Those behind it are just as early: the keys take turns.
       }
-      send(new Order(key, seq, startNanos + (long) (n / (double) rate * 1e9)));
+      send(new Order(key, seq, dueNanos(n)));
     }
+  }
+
+  /** The rate rises from nothing in the first seconds: what is cold would only queue. */
+  private long dueNanos(int n) {
+    double ramped = rate * RAMP_SECONDS / 2;
+    double seconds =
+        n < ramped ? Math.sqrt(2 * RAMP_SECONDS * n / rate) : RAMP_SECONDS / 2 + n / (double) rate;
+    return startNanos + (long) (seconds * 1e9);
   }
 
   private static boolean isGapOver(long written) {
@@ -315,7 +323,10 @@ final class Traffic implements AutoCloseable {
     order.promised |= "completed".equals(outcome) || "accepted".equals(outcome);
     String told = answer.head().getHeader("location");
     String location = told == null ? asked : told;
-    if (status == 202 && location != null) {
+    // To ask is safe, so where the answer is "not now", a client asks again.
+    boolean notNow =
+        asked != null && status == 503 && answer.head().getHeader("retry-after") != null;
+    if (location != null && (status == 202 || notNow)) {
       order.told202 = true;
       ask(order, location, answer.head());
       return;
