@@ -242,6 +242,24 @@ class OperatorIT {
     assertThat(operator.reports()).isEmpty();
   }
 
+  /** It waits for the other version, which has no instance, to join. */
+  @Test
+  void oneThatIsLeavingClosesAtOnce(TestKafka kafka) {
+    TestService service = new TestService(kafka, 1);
+    Operator operator = new Operator(kafka, service.name);
+    TideoverConsumer blue =
+        service.startAlone(service.builder().handler(request -> Outcome.reply(204)));
+    operator.await("v1", 1, State.ACTIVE);
+    operator.activate("v2");
+    operator.await("v1", 1, State.LEAVING);
+    long before = System.nanoTime();
+    blue.close();
+    assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofMillis(2_500));
+    assertThat(blue.state()).isEqualTo(ConsumerState.CLOSED);
+    assertThat(blue.failure()).isEmpty();
+    assertThat(operator.reports()).isEmpty();
+  }
+
   /** The names of the group's members. */
   private static Set<String> inGroup(TestService service) throws Exception {
     try {

@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Who may use the operators' API: who shows the configured token; where none is configured, who is
@@ -24,13 +26,23 @@ final class AdminGuard {
       Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[?(::1|0:0:0:0:0:0:0:1)]?");
 
   private static final String SCHEME = "bearer ";
+  private static final Logger LOG = LoggerFactory.getLogger(AdminGuard.class);
+  private static final int SHORT = 16;
 
   private final boolean onThisMachine;
   private final byte @Nullable [] expected;
 
   AdminGuard(GatewayConfig.Admin config) {
     onThisMachine = isLoopback(config.host());
-    expected = config.token() == null ? null : digest(config.token());
+    String token = config.token();
+    expected = token == null ? null : digest(token);
+    if (token != null && token.length() < SHORT) {
+      LOG.warn(
+          "admin.token has {} characters, so it could be guessed: who guesses it can stop every"
+              + " service here. Give it at least {}.",
+          token.length(),
+          SHORT);
+    }
   }
 
   private static boolean isLoopback(String host) {

@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.tideover.gateway.config.ConfigFile;
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.gateway.kafka.Topics;
-import dev.tideover.gateway.release.Releases.Result;
+import dev.tideover.gateway.release.Operations.Result;
 import dev.tideover.testkit.BrokerProcess;
 import dev.tideover.testkit.TestKafka;
 import dev.tideover.wire.DesiredState.Step;
