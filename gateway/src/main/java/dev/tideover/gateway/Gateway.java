@@ -16,6 +16,7 @@ import dev.tideover.gateway.kafka.ReplyStore;
 import dev.tideover.gateway.kafka.RequestLog;
 import dev.tideover.gateway.kafka.RequestSearch;
 import dev.tideover.gateway.kafka.Topics;
+import dev.tideover.gateway.release.Releases;
 import dev.tideover.gateway.route.Routes;
 import dev.tideover.wire.RequestId;
 import io.vertx.core.DeploymentOptions;
@@ -72,6 +73,7 @@ public final class Gateway implements AutoCloseable {
   private @Nullable RequestLog log;
   private @Nullable Backlog backlog;
   private @Nullable Exchanges exchanges;
+  private @Nullable Releases releases;
   private int adminPort;
 
   /** A gateway that is yet to be started. */
@@ -131,19 +133,21 @@ public final class Gateway implements AutoCloseable {
     goOn();
     Topics.ensure(config);
     goOn();
+    Releases releases = onClose(Releases.start(config));
+    this.releases = releases;
     RequestLog log = onClose(RequestLog.start(config));
     this.log = log;
     Backlog backlog = onClose(Backlog.start(config));
     this.backlog = backlog;
     RequestSearch search = onClose(RequestSearch.start(config));
     Waiters waiters = new Waiters();
-    ReplyStore replies = onClose(ReplyStore.start(config, waiters));
+    ReplyStore replies = onClose(ReplyStore.start(config, waiters, releases.meter()));
     Exchanges exchanges =
         onClose(
             new Exchanges(
                 config,
                 routes,
-                new Exchanges.Parts(log, replies, backlog, search),
+                new Exchanges.Parts(log, replies, backlog, search, releases::onClientFailed),
                 waiters,
                 signer,
                 keyedIds));
@@ -297,6 +301,7 @@ public final class Gateway implements AutoCloseable {
       Objects.requireNonNull(log).update(next);
     }
     Objects.requireNonNull(backlog).update(next);
+    Objects.requireNonNull(releases).update(next);
     Objects.requireNonNull(exchanges).update(next, routes);
     config = next;
     return change;

@@ -26,6 +26,8 @@ class LayersTest {
           .definedBy("dev.tideover.gateway.http")
           .layer("exchange")
           .definedBy("dev.tideover.gateway.exchange")
+          .layer("release")
+          .definedBy("dev.tideover.gateway.release")
           .layer("route")
           .definedBy("dev.tideover.gateway.route")
           .layer("kafka")
@@ -38,10 +40,12 @@ class LayersTest {
           .mayOnlyBeAccessedByLayers("assembly")
           .whereLayer("exchange")
           .mayOnlyBeAccessedByLayers("http", "assembly")
+          .whereLayer("release")
+          .mayOnlyBeAccessedByLayers("http", "assembly")
           .whereLayer("route")
           .mayOnlyBeAccessedByLayers("exchange", "assembly")
           .whereLayer("kafka")
-          .mayOnlyBeAccessedByLayers("exchange", "assembly")
+          .mayOnlyBeAccessedByLayers("exchange", "release", "assembly")
           .whereLayer("config")
           .mayNotAccessAnyLayer();
 
@@ -50,6 +54,15 @@ class LayersTest {
       noClasses()
           .that()
           .resideInAPackage("dev.tideover.gateway.kafka")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("io.vertx..", "io.netty..");
+
+  @ArchTest
+  static final ArchRule releasesKnowNoVertx =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.tideover.gateway.release")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("io.vertx..", "io.netty..");

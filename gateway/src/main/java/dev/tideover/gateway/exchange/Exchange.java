@@ -361,13 +361,26 @@ public final class Exchange {
         .ended()
         .map(
             ending -> {
+              Answer answer;
               if (ending instanceof Waiter.Ending.With with) {
-                return with.answer();
+                answer = with.answer();
+              } else {
+                boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
+                Flight flight = Objects.requireNonNull(waiting.flight);
+                answer = late(flight, service, mayTimeOut && !early, mayExpire && !early);
               }
-              boolean early = ((Waiter.Ending.TimeIsUp) ending).early();
-              Flight flight = Objects.requireNonNull(waiting.flight);
-              return late(flight, service, mayTimeOut && !early, mayExpire && !early);
+              if (isFailure(answer)) {
+                shared.failures.accept(service);
+              }
+              return answer;
             });
+  }
+
+  /** Whether its client gets an error of the gateway, 503 or 504. */
+  private static boolean isFailure(Answer answer) {
+    return answer instanceof Answer.Unknown
+        || answer instanceof Answer.Accepted accepted && accepted.late()
+        || answer instanceof Answer.Rejected rejected && rejected.reason().status() >= 500;
   }
 
   /** No reply came. */

@@ -18,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -35,8 +36,18 @@ public final class Exchanges implements AutoCloseable {
   /** Counts those who wait for a service that a reload has removed. No service has this name. */
   private static final String REMOVED = "";
 
-  /** The parts on Kafka's side. */
-  public record Parts(RequestLog log, ReplyStore replies, Backlog backlog, RequestSearch search) {}
+  /**
+   * The parts on Kafka's side.
+   *
+   * @param failures is told of a service when one of its clients, who was to have a reply, gets an
+   *     error of this gateway instead; must be quick
+   */
+  public record Parts(
+      RequestLog log,
+      ReplyStore replies,
+      Backlog backlog,
+      RequestSearch search,
+      Consumer<String> failures) {}
 
   final RequestLog log;
   final Backlog backlog;
@@ -49,6 +60,7 @@ public final class Exchanges implements AutoCloseable {
   final Clock clock = Clock.systemUTC();
   final LongSupplier nanoTime = System::nanoTime;
   final ReplyStore replies;
+  final Consumer<String> failures;
 
   private final GatewayConfig.Replies replyTopic;
 
@@ -88,6 +100,7 @@ public final class Exchanges implements AutoCloseable {
     this.replies = parts.replies();
     this.backlog = parts.backlog();
     this.search = parts.search();
+    this.failures = parts.failures();
     this.waiters = waiters;
     this.signer = signer;
     this.keyedIds = keyedIds;

@@ -117,6 +117,38 @@ final class KafkaSettings {
     return settings;
   }
 
+  /** For the reader of the control topic: a state that lost its race is never seen. */
+  static Map<String, Object> control(GatewayConfig config) {
+    Map<String, Object> settings = consumer(config, "control");
+    settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+    return settings;
+  }
+
+  /**
+   * For one write to the control topic.
+   *
+   * @param transactionalId the same for all who write to it, so that the last one fences the others
+   * @param transactionLimit after which Kafka ends the transaction of a writer that is gone
+   * @param callLimit how long each call may block; a thread of its own makes them
+   */
+  static Map<String, Object> controlWriter(
+      GatewayConfig config, String transactionalId, Duration transactionLimit, Duration callLimit) {
+    Map<String, Object> settings = producer(config);
+    settings.put(CommonClientConfigs.CLIENT_ID_CONFIG, CLIENT_ID + "-control");
+    settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+    settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, (int) transactionLimit.toMillis());
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, callLimit.toMillis());
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 1L << 20);
+    settings.put(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1 << 20);
+    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 2_000);
+    settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, 3_000);
+    // While the transaction before is being ended the answer is "not yet", for some milliseconds.
+    settings.put(ProducerConfig.RETRY_BACKOFF_MS_CONFIG, 20);
+    settings.put(ProducerConfig.RETRY_BACKOFF_MAX_MS_CONFIG, 200);
+    return settings;
+  }
+
   static Map<String, Object> admin(GatewayConfig config) {
     Map<String, Object> settings = common(config);
     settings

@@ -112,11 +112,15 @@ public final class ReplyFeed implements AutoCloseable {
   private final ReplyIndex index;
   private final Listener listener;
   private final Resends resends;
+  private final ReplyObserver observer;
   private final Levels positions;
   private final AtomicLong missed = new AtomicLong();
   private final CompletableFuture<long[]> ready = new CompletableFuture<>();
   private final CountDownLatch stopping = new CountDownLatch(1);
   private final Thread thread = new Thread(this::run, "tideover-reply-feed");
+
+  /** Of the thread alone. */
+  private boolean observerFailed;
 
   private ReplyFeed(
       Consumer<byte[], byte[]> consumer,
@@ -124,11 +128,13 @@ public final class ReplyFeed implements AutoCloseable {
       ReplyIndex index,
       Listener listener,
       Resends resends,
+      ReplyObserver observer,
       Executor executor) {
     this.consumer = consumer;
     this.index = index;
     this.listener = listener;
     this.resends = resends;
+    this.observer = observer;
     this.positions = new Levels(replies.partitions(), -1, executor);
     this.partitions =
         IntStream.range(0, replies.partitions())
@@ -140,6 +146,7 @@ public final class ReplyFeed implements AutoCloseable {
    * Starts following; {@link #ready} tells when it stands at the end.
    *
    * @param resends finds the reply that stands, where another has come that somebody waits for
+   * @param observer is told of each reply when that is done
    * @param executor tells those who wait for {@link #passed}
    */
   static ReplyFeed start(
@@ -148,8 +155,9 @@ public final class ReplyFeed implements AutoCloseable {
       ReplyIndex index,
       Listener listener,
       Resends resends,
+      ReplyObserver observer,
       Executor executor) {
-    ReplyFeed feed = new ReplyFeed(consumer, replies, index, listener, resends, executor);
+    ReplyFeed feed = new ReplyFeed(consumer, replies, index, listener, resends, observer, executor);
     feed.thread.start();
     return feed;
   }
@@ -305,10 +313,31 @@ public final class ReplyFeed implements AutoCloseable {
   private void deliver(ReplyEnvelope reply, ConsumerRecord<byte[], byte[]> record) {
     RequestId id = reply.id();
     // A refusal says nothing of the request that has the id.
-    boolean stands =
-        reply.outcome() == ReplyOutcome.MISMATCH
-            || listener.contradicts(reply)
-            || remember(id, record, reply.replay() > 0) && !resends.mayBeSecond(id);
+    boolean ofAnother = reply.outcome() == ReplyOutcome.MISMATCH || listener.contradicts(reply);
+    boolean first = ofAnother || remember(id, record, reply.replay() > 0);
+    try {
+      tellListener(reply, first && (ofAnother || !resends.mayBeSecond(id)), record);
+    } finally {
+      tellObserver(
+          reply, !first && reply.outcome() == ReplyOutcome.COMPLETED && reply.replay() == 0);
+    }
+  }
+
+  private void tellObserver(ReplyEnvelope reply, boolean repeated) {
+    try {
+      observer.onReply(reply, repeated);
+    } catch (RuntimeException e) {
+      if (!observerFailed) {
+        observerFailed = true;
+        LOG.error(
+            "BUG: the reply to {} could not be observed; more of this is not logged", reply, e);
+      }
+    }
+  }
+
+  private void tellListener(
+      ReplyEnvelope reply, boolean stands, ConsumerRecord<byte[], byte[]> record) {
+    RequestId id = reply.id();
     if (stands && reply.outcome() != ReplyOutcome.DUPLICATE) {
       listener.onReply(reply, false);
       return;

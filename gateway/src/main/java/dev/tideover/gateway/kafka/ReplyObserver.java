@@ -3,7 +3,8 @@ package dev.tideover.gateway.kafka;
 import dev.tideover.wire.ReplyEnvelope;
 
 /**
- * Is told of every reply of the cell, whoever waits for it. On the feed's thread; must be quick.
+ * Is told of every reply of the cell, once, whoever waits for it, also of those that say that a
+ * resend was recognised or refused. On the feed's thread, after the listener; must be quick.
  */
 public interface ReplyObserver {
 
@@ -11,10 +12,10 @@ public interface ReplyObserver {
   ReplyObserver NONE = (reply, repeated) -> {};
 
   /**
-   * A reply has come.
+   * A reply has come; one that can't be read is not told of. What this throws ends nothing.
    *
-   * @param repeated whether another of the same request, neither replayed nor a refusal, had come
-   *     before: its handler has run twice
+   * @param repeated whether the handler has run twice: this one is completed and of no replay, and
+   *     another reply of the request had come before, as far as this gateway remembers
    */
   void onReply(ReplyEnvelope reply, boolean repeated);
 }

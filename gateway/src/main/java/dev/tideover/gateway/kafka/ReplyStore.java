@@ -93,7 +93,7 @@ public final class ReplyStore implements AutoCloseable {
   /** The requests whose first reply is being read for those who wait. */
   private final Set<RequestId> followed = ConcurrentHashMap.newKeySet();
 
-  private ReplyStore(GatewayConfig config, ReplyFeed.Listener listener) {
+  private ReplyStore(GatewayConfig config, ReplyFeed.Listener listener, ReplyObserver observer) {
     GatewayConfig.Replies replies = config.replies();
     ReplyIndex index = new ReplyIndex(replies.index(), replies.partitions());
     this.admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)));
@@ -126,6 +126,7 @@ public final class ReplyStore implements AutoCloseable {
                 return !(made.isDone() && made.join().isFilled()) && listener.mayComeAgain(id);
               }
             },
+            observer,
             executor);
     this.ends =
         new ReplyEnds(
@@ -154,7 +155,17 @@ public final class ReplyStore implements AutoCloseable {
    * @throws KafkaUnavailableException if Kafka's clients don't take their settings
    */
   public static ReplyStore start(GatewayConfig config, ReplyFeed.Listener listener) {
-    return new ReplyStore(config, listener);
+    return start(config, listener, ReplyObserver.NONE);
+  }
+
+  /**
+   * The same with one who looks on.
+   *
+   * @param observer is told of each reply of the cell
+   */
+  public static ReplyStore start(
+      GatewayConfig config, ReplyFeed.Listener listener, ReplyObserver observer) {
+    return new ReplyStore(config, listener, observer);
   }
 
   /**

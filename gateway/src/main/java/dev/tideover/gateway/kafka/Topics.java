@@ -2,12 +2,14 @@ package dev.tideover.gateway.kafka;
 
 import dev.tideover.gateway.config.ConfigException;
 import dev.tideover.gateway.config.GatewayConfig;
+import dev.tideover.wire.DesiredState;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -61,6 +63,7 @@ public final class Topics {
     try (Admin admin = KafkaSettings.client(() -> Admin.create(KafkaSettings.admin(config)))) {
       ensure(admin, wanted(config));
       ensureOfTheSdk(admin, ofTheSdk(config));
+      ensureControl(admin, control(config));
     } catch (KafkaUnavailableException | ConfigException e) {
       throw e;
     } catch (org.apache.kafka.common.KafkaException e) {
@@ -106,6 +109,40 @@ public final class Topics {
     }
   }
 
+  /** Requests pass without it: so no refusal stops the gateway. */
+  private static void ensureControl(Admin admin, Wanted control)
+      throws InterruptedException, ExecutionException, TimeoutException {
+    try {
+      ensure(admin, List.of(control));
+      ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, control.name());
+      Config config =
+          Objects.requireNonNull(
+              admin
+                  .describeConfigs(List.of(resource))
+                  .all()
+                  .get(LIMIT.toMillis(), TimeUnit.MILLISECONDS)
+                  .get(resource));
+      String policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
+      if (!policy.equals(TopicConfig.CLEANUP_POLICY_COMPACT)) {
+        LOG.warn(
+            "Topic {} has cleanup.policy={}: holds, rates and active versions are forgotten after"
+                + " its retention, and whoever starts then goes on as if there were none. Set"
+                + " cleanup.policy=compact",
+            control.name(),
+            policy);
+      }
+    } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof AuthorizationException)) {
+        throw e;
+      }
+      LOG.warn(
+          "The topic {} can't be made or checked: {}. Requests are served without it; holds, rates"
+              + " and releases need it. Allow this gateway to create, describe, read and write it",
+          control.name(),
+          e.getCause().getMessage());
+    }
+  }
+
   private static KafkaUnavailableException unavailable(GatewayConfig config, Throwable cause) {
     boolean silence =
         cause instanceof org.apache.kafka.common.errors.TimeoutException
@@ -125,12 +162,7 @@ public final class Topics {
 
   private static List<Wanted> wanted(GatewayConfig config) {
     List<Wanted> wanted = new ArrayList<>();
-    // Replies should survive what the best kept requests survive.
-    GatewayConfig.Topic best =
-        config.services().values().stream()
-            .map(GatewayConfig.Service::topic)
-            .max(Comparator.comparingInt(GatewayConfig.Topic::replication))
-            .orElseThrow();
+    GatewayConfig.Topic best = bestKept(config);
     GatewayConfig.Replies replies = config.replies();
     GatewayConfig.Topic replyTopic =
         new GatewayConfig.Topic(
@@ -151,6 +183,37 @@ public final class Topics {
           topic(service.deadTopic(), dead, size + KafkaSettings.ENVELOPE_BYTES, where, false));
     }
     return wanted;
+  }
+
+  /** Replies, and what is wanted of services, should survive what the best kept requests do. */
+  private static GatewayConfig.Topic bestKept(GatewayConfig config) {
+    return config.services().values().stream()
+        .map(GatewayConfig.Service::topic)
+        .max(Comparator.comparingInt(GatewayConfig.Topic::replication))
+        .orElseThrow();
+  }
+
+  /**
+   * What is wanted of the services. Its records are in partition 0, so that there is one order of
+   * them; more partitions would do no harm.
+   */
+  private static Wanted control(GatewayConfig config) {
+    GatewayConfig.Topic best = bestKept(config);
+    NewTopic topic =
+        new NewTopic(DesiredState.TOPIC, 1, (short) best.replication())
+            .configs(
+                Map.of(
+                    TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT,
+                    // Each start reads all of it, and each instance writes once a second: what is
+                    // closed is compacted to one record an instance.
+                    TopicConfig.SEGMENT_MS_CONFIG, "600000",
+                    TopicConfig.SEGMENT_BYTES_CONFIG, "4194304",
+                    TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG, "0.1",
+                    TopicConfig.DELETE_RETENTION_MS_CONFIG, "600000",
+                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG, Long.toString(SMALL_RECORDS),
+                    TopicConfig.UNCLEAN_LEADER_ELECTION_ENABLE_CONFIG, "false",
+                    TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(best.minInsync())));
+    return new Wanted(topic, "kafka", SMALL_RECORDS, false);
   }
 
   /** Those of the services' SDK. */

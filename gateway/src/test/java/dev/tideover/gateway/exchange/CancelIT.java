@@ -41,7 +41,7 @@ class CancelIT {
             new Exchanges(
                 config,
                 Routes.of(config),
-                new Exchanges.Parts(log, replies, backlog, search),
+                new Exchanges.Parts(log, replies, backlog, search, failed -> {}),
                 waiters,
                 signer,
                 new KeyedIds("the secret of this test"))) {

@@ -44,6 +44,7 @@ class ReplyEndsTest {
             new ReplyIndex(10_000, 2),
             new ReplyTopic.Silence(),
             (duplicate, place) -> {},
+            ReplyObserver.NONE,
             executor);
     feed.ready().toCompletableFuture().get(10, TimeUnit.SECONDS);
     ends = new ReplyEnds(this::ask, feed, LIMIT, executor);

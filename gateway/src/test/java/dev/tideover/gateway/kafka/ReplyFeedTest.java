@@ -5,15 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tideover.gateway.config.GatewayConfig;
 import dev.tideover.wire.Fingerprint;
+import dev.tideover.wire.HttpFields;
 import dev.tideover.wire.ReplyAddress;
 import dev.tideover.wire.ReplyCodec;
 import dev.tideover.wire.ReplyEnvelope;
 import dev.tideover.wire.ReplyOutcome;
 import dev.tideover.wire.RequestId;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -31,6 +34,7 @@ class ReplyFeedTest {
   private final MockConsumer<byte[], byte[]> consumer = new MockConsumer<>("earliest");
   private final ReplyIndex index = new ReplyIndex(10_000, 1);
   private final BlockingQueue<RequestId> delivered = new LinkedBlockingQueue<>();
+  private ReplyObserver observer = ReplyObserver.NONE;
 
   /** A feed that ended unseen would turn every reply into a 202 while the gateway says "ready". */
   @Test
@@ -103,6 +107,53 @@ class ReplyFeedTest {
   }
 
   @Test
+  void theObserverIsToldOfEachReplyOnceAndWhichOfThemAreSecondOnes() throws Exception {
+    consumer.updateEndOffsets(Map.of(PARTITION, 0L));
+    RequestId once = RequestId.random();
+    RequestId twice = RequestId.random();
+    RequestId replayed = RequestId.random();
+    List<ReplyEnvelope> replies =
+        List.of(
+            completed(once),
+            completed(twice),
+            without(once, ReplyOutcome.DUPLICATE),
+            without(once, ReplyOutcome.MISMATCH),
+            completed(twice),
+            without(replayed, ReplyOutcome.DEAD),
+            completed(replayed).withReplay(1),
+            without(twice, ReplyOutcome.DEAD));
+    consumer.schedulePollTask(
+        () -> {
+          for (int i = 0; i < replies.size(); i++) {
+            consumer.addRecord(record(replies.get(i), i));
+          }
+        });
+    List<String> seen = new CopyOnWriteArrayList<>();
+    observer =
+        (reply, repeated) -> {
+          seen.add(reply.id() + " " + reply.outcome().text() + (repeated ? " repeated" : ""));
+          throw new IllegalStateException("an observer's mistake, which ends nothing");
+        };
+    try (LogLines log = LogLines.of(ReplyFeed.class);
+        ReplyFeed feed = feed(delivered::add)) {
+      assertThat(feed.passed(0, replies.size(), Duration.ofSeconds(20)).get(25, TimeUnit.SECONDS))
+          .isTrue();
+      assertThat(seen)
+          .containsExactly(
+              once + " completed",
+              twice + " completed",
+              once + " duplicate",
+              once + " mismatch",
+              twice + " completed repeated",
+              replayed + " dead",
+              replayed + " completed",
+              twice + " dead");
+      assertThat(delivered).containsExactly(once, twice, once, replayed, replayed);
+      assertThat(log.with("ERROR")).hasSize(1);
+    }
+  }
+
+  @Test
   void aFeedThatCantGoOnSaysSo() throws Exception {
     consumer.updateEndOffsets(Map.of(PARTITION, 0L));
     ReplyFeed feed = feed(delivered::add);
@@ -131,6 +182,7 @@ class ReplyFeedTest {
         index,
         listener,
         (duplicate, place) -> {},
+        observer,
         Runnable::run);
   }
 
@@ -139,19 +191,38 @@ class ReplyFeedTest {
   }
 
   private static ConsumerRecord<byte[], byte[]> reply(RequestId id, ReplyOutcome outcome) {
+    return record(without(id, outcome), 0);
+  }
+
+  private static ReplyEnvelope without(RequestId id, ReplyOutcome outcome) {
+    return ReplyEnvelope.without(id, new Fingerprint(1, 2), outcome, "s/v/1", 1);
+  }
+
+  private static ReplyEnvelope completed(RequestId id) {
+    return new ReplyEnvelope(
+        id,
+        new Fingerprint(1, 2),
+        ReplyOutcome.COMPLETED,
+        "s/v/1",
+        1,
+        ReplyEnvelope.NONE,
+        200,
+        HttpFields.EMPTY,
+        new byte[0]);
+  }
+
+  private static ConsumerRecord<byte[], byte[]> record(ReplyEnvelope reply, long offset) {
     ProducerRecord<byte[], byte[]> record =
-        ReplyCodec.encode(
-            ReplyEnvelope.without(id, new Fingerprint(1, 2), outcome, "s/v/1", 1),
-            new ReplyAddress(PARTITION.topic(), PARTITION.partition()));
+        ReplyCodec.encode(reply, new ReplyAddress(PARTITION.topic(), PARTITION.partition()));
     return new ConsumerRecord<>(
         PARTITION.topic(),
         PARTITION.partition(),
-        0,
+        offset,
         0,
         TimestampType.CREATE_TIME,
         0,
         0,
-        id.toString().getBytes(UTF_8),
+        reply.id().toString().getBytes(UTF_8),
         record.value(),
         record.headers(),
         Optional.empty());

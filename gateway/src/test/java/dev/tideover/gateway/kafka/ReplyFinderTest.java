@@ -47,7 +47,13 @@ class ReplyFinderTest {
     followed.updateEndOffsets(Map.of(PARTITION, 0L));
     feed =
         ReplyFeed.start(
-            followed, REPLIES, index, new ReplyTopic.Silence(), (reply, at) -> {}, executor);
+            followed,
+            REPLIES,
+            index,
+            new ReplyTopic.Silence(),
+            (reply, at) -> {},
+            ReplyObserver.NONE,
+            executor);
     reader =
         new ReplyCache(
             ReplyReader.start(consumer(), REPLIES.topic(), Duration.ofMinutes(1)), executor);

@@ -382,7 +382,8 @@ public class Core<W> {
   public void ended(Work<W> work, long replyOffset, long now) {
     cameBack(work);
     work.replyOffset = replyOffset;
-    boolean resolved = throttle.succeeded(work, now) || work.cancelled || work.revived;
+    boolean resolved =
+        throttle.succeeded(work, now) || work.answered || work.cancelled || work.revived;
     if (resolved && !work.isStale() && parking.frees(work)) {
       work.record(Trouble.After.FREE, parking.entryOf(work));
       begin(work, null);
@@ -460,6 +461,7 @@ public class Core<W> {
   public void withheld(Work<W> work, long now) {
     cameBack(work);
     work.begun = true;
+    work.answered = true;
     throttle.succeeded(work, now);
     closeStart(work);
     if (!trial.isOn()) {

@@ -92,6 +92,9 @@ public final class Work<W> {
   /** Whether another thread has taken the place of the one that its handler is in. */
   boolean abandoned;
 
+  /** Whether its handler has ended with a reply that was withheld. Owner. */
+  boolean answered;
+
   /** Whether it was to become a dead letter and won't. Written by its holder. */
   boolean revived;
 

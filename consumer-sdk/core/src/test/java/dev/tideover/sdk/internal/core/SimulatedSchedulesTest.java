@@ -137,12 +137,50 @@ class SimulatedSchedulesTest {
     assertThat(found.promise).isEqualTo(Violation.Promise.REMEMBERED);
   }
 
-  private static void keepsItsPromises(int config, int... schedule) {
-    Violation violation =
-        Simulation.run(new SimConfig(config), schedule, SimFault.NONE, new SimCoverage());
+  @Test
+  void aFailedRequestWhoseReplyWasWithheldFreesItsKeyWhenThatIsSent() {
+    keepsItsPromises(
+        new SimConfig(50335491, 4),
+        119,
+        4424,
+        2291,
+        73,
+        79,
+        1161,
+        49294,
+        72,
+        73,
+        32842,
+        42250,
+        59660,
+        4,
+        118,
+        8824,
+        59,
+        447,
+        116,
+        0,
+        3126,
+        61366,
+        5,
+        3,
+        62,
+        26,
+        55,
+        115,
+        57,
+        24,
+        47,
+        3);
+  }
 
-    assertThat(violation)
-        .as(() -> Simulation.tell(new SimConfig(config), schedule, SimFault.NONE))
-        .isNull();
+  private static void keepsItsPromises(int config, int... schedule) {
+    keepsItsPromises(new SimConfig(config), schedule);
+  }
+
+  private static void keepsItsPromises(SimConfig config, int... schedule) {
+    Violation violation = Simulation.run(config, schedule, SimFault.NONE, new SimCoverage());
+
+    assertThat(violation).as(() -> Simulation.tell(config, schedule, SimFault.NONE)).isNull();
   }
 }

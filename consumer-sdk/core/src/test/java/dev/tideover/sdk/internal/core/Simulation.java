@@ -430,6 +430,7 @@ final class Simulation {
       now += still ? 0 : 250 * MILLI;
     }
     for (SimInstance instance : live) {
+      instance.core.start(now);
       if (instance.core.untilNextStart(now) == 0) {
         throw new Violation(Promise.STILL, instance + " is still, and has something to start");
       }
