@@ -34,9 +34,9 @@ final class Verification {
    * How the version before did.
    *
    * @param handled by its instances that report, since they began
-   * @param errors of those
-   * @param replies that this gateway saw in the minute before
-   * @param errorReplies of those, with status 500 and up
+   * @param errors of those, and dead letters that no handler has seen
+   * @param replies that this gateway saw in the minute before, or dead letters in their place
+   * @param errorReplies of those, dead letters or with status 500 and up
    * @param handling in that minute
    */
   record Before(
@@ -61,7 +61,7 @@ final class Verification {
    * How the version on trial does.
    *
    * @param crashed its instances that have gone without a word since the trial began
-   * @param handled since the trial began
+   * @param handled since the trial began, or kept since it can't be handled
    * @param errors of those
    * @param oldestMillis how long the oldest handler has run, or an instance with handlers that run
    *     has ended none
