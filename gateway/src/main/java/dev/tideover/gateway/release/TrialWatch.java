@@ -68,6 +68,7 @@ final class TrialWatch {
     pastHandled = 0;
     pastErrors = 0;
     bad = null;
+    instances.values().removeIf(seen -> seen.silent);
     instances.values().forEach(seen -> seen.base = seen.last.counts());
   }
 
@@ -108,6 +109,9 @@ final class TrialWatch {
     }
     if (clean) {
       past(seen);
+      instances.remove(last.key());
+    } else if (release == null) {
+      // Who was gone before a trial didn't crash in it.
       instances.remove(last.key());
     } else {
       seen.silent = true;

@@ -135,6 +135,18 @@ class TrialWatchTest {
   }
 
   @Test
+  void whoFellSilentBeforeTheTrialDidNotCrashInIt() {
+    hear("v2", "old", "run", State.ACTIVE, Counts.NONE);
+    gone("orders/v2/old", false);
+
+    watch.trial(RELEASE);
+    hear("v2", "g", "run", State.ACTIVE, Counts.NONE);
+    hearBlueFor(6);
+
+    assertThat(judge()).isNull();
+  }
+
+  @Test
   void theSilenceOfAllIsNobodysCrash() {
     watch.trial(RELEASE);
     hearBlueFor(6);
