@@ -18,6 +18,9 @@ final class Verification {
 
   static final double TIMES_ERRORS = 1.5;
 
+  /** With more of them at the version before, a new one that only fails may still be none worse. */
+  static final double MOST_FAILED = 0.5;
+
   /** A handler that runs longer than this and than a multiple of before's p99 hangs. */
   static final long HANGS_MILLIS = 5_000;
 
@@ -96,6 +99,19 @@ final class Verification {
           + " requests failed at "
           + trial.version()
           + ", "
+          + percent(before.errorRate())
+          + " at "
+          + before.version();
+    }
+    if (trial.atEnd()
+        && trial.errors() > 0
+        && trial.errors() >= trial.handled()
+        && before.errorRate() < MOST_FAILED) {
+      return "Nothing has succeeded at "
+          + trial.version()
+          + ": all of "
+          + trial.handled()
+          + " failed, "
           + percent(before.errorRate())
           + " at "
           + before.version();
