@@ -187,6 +187,19 @@ class ServiceWatchTest {
   }
 
   @Test
+  void anotherRateDoesNotBeginTheTrialAnew() {
+    Scene works = Scene.at(Step.VERIFY).with("v2", State.ACTIVE, 99).with("v1", State.STANDBY);
+    settle(works);
+    watch.onDesired(by("me", 7, Step.VERIFY, millis), false, now());
+    pass(9_000);
+    watch.onDesired(by("me", 8, Step.VERIFY, millis), false, now());
+    assertThat(look(works).next().state()).isNull();
+    pass(1_000);
+
+    assertThat(look(works).next().state().release().step()).isEqualTo(Step.DONE);
+  }
+
+  @Test
   void aReportWithoutFiguresSaysSo() {
     watch.onDesired(by("me", 7, Step.PREPARE, millis), false, now());
     watch.onDesired(by("me", 8, Step.ABANDONED, millis), false, now());
