@@ -73,9 +73,12 @@ final class HoldCommand implements Callable<Integer> {
     return busy.isEmpty() ? 0 : AdminFailure.NOT_DONE;
   }
 
-  /** Instances that have not heard of it, or that have not ended all. */
+  /** Instances that have not heard of it, or that have not ended all, as far as that is known. */
   private static List<String> busy(JsonNode service, long epoch) {
     List<String> busy = new ArrayList<>();
+    if (!service.path("current").asBoolean()) {
+      busy.add("whoever this gateway doesn't hear now");
+    }
     for (JsonNode instance : service.path("instances")) {
       String state = instance.path("state").asText();
       boolean still = state.equals("drained") || state.equals("standby");

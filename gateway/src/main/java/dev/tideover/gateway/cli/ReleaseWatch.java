@@ -161,9 +161,19 @@ final class ReleaseWatch {
     tell(report, report.step(), began);
     if (!report.step().isEnd() && sayAgain.isOver()) {
       sayAgain = Deadline.in(SAY_AGAIN);
-      JsonNode problems = client.service(service).path("problems");
-      problems.forEach(problem -> say(Text.clean(problem.asText())));
+      tellProblems();
     }
+  }
+
+  /** Between two answers a gateway may have gone; the next look says so. */
+  private void tellProblems() {
+    JsonNode problems;
+    try {
+      problems = client.service(service).path("problems");
+    } catch (AdminFailure e) {
+      return;
+    }
+    problems.forEach(problem -> say(Text.clean(problem.asText())));
   }
 
   private void tell(ReleaseReport report, Step step, long began) {

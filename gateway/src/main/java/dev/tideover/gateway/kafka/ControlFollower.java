@@ -82,6 +82,7 @@ final class ControlFollower implements AutoCloseable {
   private @Nullable Target target;
   private long moved = started;
   private long problemLogged = started - WARN_NANOS;
+  private long failureLogged = started - WARN_NANOS;
   private long garbageLogged = started - WARN_NANOS;
   private long garbage;
 
@@ -294,7 +295,9 @@ final class ControlFollower implements AutoCloseable {
       if (topic != null || System.nanoTime() - started > MISSING_NANOS) {
         blocked("there is no such topic; restart a gateway that may create it, or create it");
       }
-    } else if (!(cause instanceof org.apache.kafka.common.errors.RetriableException)) {
+    } else if (!(cause instanceof org.apache.kafka.common.errors.RetriableException)
+        && System.nanoTime() - failureLogged > WARN_NANOS) {
+      failureLogged = System.nanoTime();
       LOG.warn("Can't read {}, will try again: {}", DesiredState.TOPIC, cause.toString());
     }
   }

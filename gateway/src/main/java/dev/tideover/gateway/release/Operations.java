@@ -40,7 +40,8 @@ public interface Operations {
    *
    * @param desired the last that is known; null if nobody has ever wanted anything of it
    * @param instances those that were heard lately
-   * @param current whether all of this is followed now; otherwise it may be out of date
+   * @param current whether all of this is followed now, and has been for so long that every
+   *     instance can have reported; otherwise it may be out of date, and instances may be missing
    * @param problems for people, a line each
    */
   record ServiceState(

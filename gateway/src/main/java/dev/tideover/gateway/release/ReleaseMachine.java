@@ -113,6 +113,15 @@ final class ReleaseMachine {
     if (!members.isEmpty()) {
       return members + " to leave the group, since only " + release.from() + " is to be in it";
     }
+    String unaware =
+        Situation.names(seen.of(release.from()), report -> report.epochSeen() < state.epoch());
+    if (!unaware.isEmpty()) {
+      return unaware
+          + " to go by epoch "
+          + state.epoch()
+          + ", without which they never stop for the hand-over: look whether they may read "
+          + DesiredState.TOPIC;
+    }
     if (seen.asksForMembers()) {
       return "Kafka to say who is in the group";
     }

@@ -274,12 +274,13 @@ public final class Releases implements Operations, AutoCloseable {
     boolean following = topic.isFollowing();
     List<ControlTopic.Instance> instances = List.copyOf(topic.instances(service));
     DesiredState state = driven.watch.state();
-    Situation seen = driven.watch.situation(instances, now());
+    Now now = now();
+    Situation seen = driven.watch.situation(instances, now);
     return new ServiceState(
         service,
         state,
         instances.stream().map(each -> new Instance(each.report(), each.silentMillis())).toList(),
-        following,
+        driven.watch.isSettled(following, now.nanos()),
         Problems.of(
             state,
             seen,

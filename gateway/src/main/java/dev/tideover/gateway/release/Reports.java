@@ -18,14 +18,16 @@ final class Reports {
    * What is measured of a release.
    *
    * @param held requests that waited for the new version
+   * @param kept whether they are this release's; those of one before the last are not kept
    */
-  record Figures(Measures before, Measures during, Measures after, long held) {
+  record Figures(Measures before, Measures during, Measures after, long held, boolean kept) {
     static Figures of(ServiceMeter meter, String service, String release) {
       return new Figures(
           meter.of(service, release, Phase.BEFORE),
           meter.of(service, release, Phase.DURING),
           meter.of(service, release, Phase.AFTER),
-          meter.held(service, release));
+          meter.held(service, release),
+          meter.keeps(service, release));
     }
   }
 
@@ -57,8 +59,8 @@ final class Reports {
         during.latency(),
         after.latency(),
         Map.copyOf(versions),
-        entry.whole(),
-        notes(entry));
+        entry.whole() && figures.kept(),
+        notes(entry, figures.kept()));
   }
 
   private static String result(Step step) {
@@ -77,8 +79,13 @@ final class Reports {
     return List.copyOf(steps);
   }
 
-  private static List<String> notes(Entry entry) {
+  private static List<String> notes(Entry entry, boolean kept) {
     List<String> notes = new ArrayList<>();
+    if (!kept) {
+      notes.add(
+          "This gateway has no figures of it, so those here mean nothing: it ended at once, or"
+              + " another release has begun since, whose figures are kept instead.");
+    }
     if (!entry.whole()) {
       notes.add(
           "This gateway was not there from the beginning: the figures are of what it has seen since"

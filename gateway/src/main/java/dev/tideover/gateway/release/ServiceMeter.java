@@ -279,6 +279,11 @@ public final class ServiceMeter implements ReplyObserver {
     return gathering == null ? Measures.NONE : gathering.of(phase).measures();
   }
 
+  /** Whether there is anything of this release: only what belongs to a service's last is kept. */
+  public synchronized boolean keeps(String service, String release) {
+    return gathering(service, release) != null;
+  }
+
   /**
    * How many requests were held for a version to take over: it answered them, and they had been
    * accepted before its first reply in this release. Of the version that had answered before the

@@ -98,10 +98,12 @@ final class ServiceWatch {
     if (next.held() && (before == null || !before.held())) {
       operatorHeldMillis = next.since();
     }
-    stateAt = at(next.since(), found, now);
-    members = null;
-    membersAskedAt = NEVER;
-    dueSince = NEVER;
+    if (before == null || !isSameStep(before, next)) {
+      stateAt = at(next.since(), found, now);
+      members = null;
+      membersAskedAt = NEVER;
+      dueSince = NEVER;
+    }
     Release release = next.release();
     Release last = before == null ? null : before.release();
     if (release == null) {
@@ -116,6 +118,18 @@ final class ServiceWatch {
     boolean onTrial = release.step() == Step.ACTIVATE || release.step() == Step.VERIFY;
     trial.trial(onTrial ? release : null);
     history.onRelease(release, found, stateAt, beganAt);
+  }
+
+  /** Another rate in the midst of a step doesn't begin it anew; a hold, or its end, does. */
+  private static boolean isSameStep(DesiredState before, DesiredState next) {
+    Release one = before.release();
+    Release other = next.release();
+    return one != null
+        && other != null
+        && one.id().equals(other.id())
+        && one.step() == other.step()
+        && !one.step().isEnd()
+        && before.held() == next.held();
   }
 
   private static long at(long millis, boolean found, Now now) {

@@ -68,6 +68,7 @@ final class TrialWatch {
     pastHandled = 0;
     pastErrors = 0;
     bad = null;
+    instances.values().removeIf(seen -> seen.silent);
     instances.values().forEach(seen -> seen.base = seen.last.counts());
   }
 
@@ -108,6 +109,9 @@ final class TrialWatch {
     }
     if (clean) {
       past(seen);
+      instances.remove(last.key());
+    } else if (release == null) {
+      // Who was gone before a trial didn't crash in it.
       instances.remove(last.key());
     } else {
       seen.silent = true;
@@ -164,15 +168,23 @@ final class TrialWatch {
     long errors = 0;
     for (Instance instance : live) {
       if (instance.report().version().equals(version)) {
-        handled += instance.report().counts().handled();
-        errors += instance.report().counts().errors();
+        Counts counts = instance.report().counts();
+        // Those without an error were dead letters before the handler was asked.
+        long unhandled = Math.max(0, counts.dead() - counts.errors());
+        handled += counts.handled() + unhandled;
+        errors += counts.errors() + unhandled;
       }
     }
     Measures.OfVersion replies = measures.versions().get(version);
     return replies == null
         ? new Verification.Before(version, handled, errors, 0, 0, Measures.Latency.NONE)
         : new Verification.Before(
-            version, handled, errors, replies.replies(), replies.errors(), replies.handling());
+            version,
+            handled,
+            errors,
+            replies.replies() + replies.dead(),
+            replies.errors() + replies.dead(),
+            replies.handling());
   }
 
   private Verification.Trial trialOf(List<Instance> live, Measures.Latency now, boolean atEnd) {
@@ -186,8 +198,12 @@ final class TrialWatch {
         continue;
       }
       Counts counts = report.counts();
-      handled += counts.handled() - seen.base.handled();
-      errors += counts.errors() - seen.base.errors();
+      long failed = counts.errors() - seen.base.errors();
+      // What can't even be read is kept without a handler's having failed. What has failed may be
+      // among the errors several times, so this counts too few of them at most.
+      long unhandled = Math.max(0, counts.parked() - failed);
+      handled += counts.handled() - seen.base.handled() + unhandled;
+      errors += failed + unhandled;
       if (counts.running() > 0 && !seen.silent) {
         // Up to its last report, not to now: while Kafka is away nobody can report progress.
         long stuck = Math.max(counts.oldestMillis(), (seen.heardAt - seen.progressAt) / 1_000_000);

@@ -18,6 +18,9 @@ final class Verification {
 
   static final double TIMES_ERRORS = 1.5;
 
+  /** With more of them at the version before, a new one that only fails may still be none worse. */
+  static final double MOST_FAILED = 0.5;
+
   /** A handler that runs longer than this and than a multiple of before's p99 hangs. */
   static final long HANGS_MILLIS = 5_000;
 
@@ -34,9 +37,9 @@ final class Verification {
    * How the version before did.
    *
    * @param handled by its instances that report, since they began
-   * @param errors of those
-   * @param replies that this gateway saw in the minute before
-   * @param errorReplies of those, with status 500 and up
+   * @param errors of those, and dead letters that no handler has seen
+   * @param replies that this gateway saw in the minute before, or dead letters in their place
+   * @param errorReplies of those, dead letters or with status 500 and up
    * @param handling in that minute
    */
   record Before(
@@ -61,7 +64,7 @@ final class Verification {
    * How the version on trial does.
    *
    * @param crashed its instances that have gone without a word since the trial began
-   * @param handled since the trial began
+   * @param handled since the trial began, or kept since it can't be handled
    * @param errors of those
    * @param oldestMillis how long the oldest handler has run, or an instance with handlers that run
    *     has ended none
@@ -96,6 +99,19 @@ final class Verification {
           + " requests failed at "
           + trial.version()
           + ", "
+          + percent(before.errorRate())
+          + " at "
+          + before.version();
+    }
+    if (trial.atEnd()
+        && trial.errors() > 0
+        && trial.errors() >= trial.handled()
+        && before.errorRate() < MOST_FAILED) {
+      return "Nothing has succeeded at "
+          + trial.version()
+          + ": all of "
+          + trial.handled()
+          + " failed, "
           + percent(before.errorRate())
           + " at "
           + before.version();

@@ -117,6 +117,16 @@ class OperatorCommandsTest {
   }
 
   @Test
+  void nothingIsKnownToHaveEndedWhileTheGatewayDoesNotHearTheInstances() throws Exception {
+    gateways.operations.current = false;
+
+    Run run = run("hold", "orders", "--wait", "300ms", "--admin", url);
+
+    assertThat(run.end()).isEqualTo(1);
+    assertThat(run.out()).contains("whoever this gateway doesn't hear now");
+  }
+
+  @Test
   void resumesWithARateThatIsSetBefore() throws Exception {
     Run run = run("resume", "orders", "--rate", "100", "--admin", url);
 

@@ -37,6 +37,9 @@ public final class FakeOperations implements Operations {
   /** What new instances have seen. */
   public volatile long epochSeen = 1;
 
+  /** Whether it follows all. */
+  public volatile boolean current = true;
+
   /** Never answers. */
   public volatile boolean stuck;
 
@@ -52,7 +55,7 @@ public final class FakeOperations implements Operations {
             service,
             desired.get(service),
             instances.stream().filter(each -> each.report().service().equals(service)).toList(),
-            true,
+            current,
             List.of("orders: it is <b>held</b>"))
         : null;
   }

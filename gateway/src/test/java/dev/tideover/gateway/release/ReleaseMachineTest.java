@@ -38,6 +38,14 @@ class ReleaseMachineTest {
   }
 
   @Test
+  void noRequestIsHeldForAnInstanceThatDoesNotFollow() {
+    Scene scene = Scene.at(Step.PREPARE).with("v1", State.ACTIVE, 0).with("v2", State.STANDBY);
+
+    assertThat(scene.outcome()).startsWith("waits for v1/i0 (active) to go by epoch 7");
+    assertThat(scene.after(60_000).outcome()).isEqualTo("ABANDONED v1");
+  }
+
+  @Test
   void isAbandonedWhereNobodyGetsReady() {
     Scene scene = Scene.at(Step.PREPARE).with("v1", State.ACTIVE).after(60_000);
 

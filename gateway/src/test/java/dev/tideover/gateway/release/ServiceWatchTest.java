@@ -173,12 +173,7 @@ class ServiceWatchTest {
     watch.onClientFailed();
     pass(9_000);
 
-    ReleaseReport report =
-        Reports.of(
-            "orders",
-            watch.entry("id"),
-            new Reports.Figures(Measures.NONE, Measures.NONE, Measures.NONE, 0),
-            nanos);
+    ReleaseReport report = report(true);
 
     assertThat(report.result()).isEqualTo("abandoned");
     assertThat(report.failed()).isEqualTo(2);
@@ -189,5 +184,35 @@ class ServiceWatchTest {
             new ReleaseReport.StepTime(Step.PREPARE, 1_200),
             new ReleaseReport.StepTime(Step.DRAIN, 400));
     assertThat(watch.entry("another")).isNull();
+  }
+
+  @Test
+  void anotherRateDoesNotBeginTheTrialAnew() {
+    Scene works = Scene.at(Step.VERIFY).with("v2", State.ACTIVE, 99).with("v1", State.STANDBY);
+    settle(works);
+    watch.onDesired(by("me", 7, Step.VERIFY, millis), false, now());
+    pass(9_000);
+    watch.onDesired(by("me", 8, Step.VERIFY, millis), false, now());
+    assertThat(look(works).next().state()).isNull();
+    pass(1_000);
+
+    assertThat(look(works).next().state().release().step()).isEqualTo(Step.DONE);
+  }
+
+  @Test
+  void aReportWithoutFiguresSaysSo() {
+    watch.onDesired(by("me", 7, Step.PREPARE, millis), false, now());
+    watch.onDesired(by("me", 8, Step.ABANDONED, millis), false, now());
+
+    assertThat(report(false).whole()).isFalse();
+    assertThat(report(false).notes()).hasSize(1).first().asString().contains("no figures");
+  }
+
+  private ReleaseReport report(boolean kept) {
+    return Reports.of(
+        "orders",
+        watch.entry("id"),
+        new Reports.Figures(Measures.NONE, Measures.NONE, Measures.NONE, 0, kept),
+        nanos);
   }
 }

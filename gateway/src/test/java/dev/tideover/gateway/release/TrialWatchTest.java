@@ -67,6 +67,39 @@ class TrialWatchTest {
   }
 
   @Test
+  void whatCannotEvenBeReadCountsAsFailed() {
+    hearBlue();
+    hear("v2", "g", "run", State.STANDBY, Counts.NONE);
+    watch.trial(RELEASE);
+
+    hear("v2", "g", "run", State.ACTIVE, new Counts(0, 0, 0, 4, 0, 0));
+    assertThat(judge()).isNull();
+
+    hear("v2", "g", "run", State.ACTIVE, new Counts(0, 0, 0, 5, 0, 0));
+    assertThat(judge()).isEqualTo("5 of 5 requests failed at v2, 0.1 % at v1");
+  }
+
+  @Test
+  void whatFailedAndIsKeptCountsOnce() {
+    hearBlue();
+    watch.trial(RELEASE);
+
+    hear("v2", "g", "run", State.ACTIVE, new Counts(400, 5, 0, 5, 0, 0));
+
+    assertThat(judge()).isNull();
+  }
+
+  @Test
+  void unreadableRequestsThatTheOldVersionMadeDeadLettersAreNotHeldAgainstTheNewOne() {
+    hear("v1", "b", "run", State.STANDBY, new Counts(900, 0, 100, 0, 0, 0));
+    watch.trial(RELEASE);
+
+    hear("v2", "g", "run", State.ACTIVE, new Counts(90, 0, 0, 10, 0, 0));
+
+    assertThat(judge()).isNull();
+  }
+
+  @Test
   void whatIsOnceHeldAgainstItStays() {
     hearBlue();
     watch.trial(RELEASE);
@@ -99,6 +132,18 @@ class TrialWatchTest {
 
     assertThat(judge())
         .isEqualTo("Instance v2/g crashed, or was killed, or hasn't been heard for 5 s");
+  }
+
+  @Test
+  void whoFellSilentBeforeTheTrialDidNotCrashInIt() {
+    hear("v2", "old", "run", State.ACTIVE, Counts.NONE);
+    gone("orders/v2/old", false);
+
+    watch.trial(RELEASE);
+    hear("v2", "g", "run", State.ACTIVE, Counts.NONE);
+    hearBlueFor(6);
+
+    assertThat(judge()).isNull();
   }
 
   @Test

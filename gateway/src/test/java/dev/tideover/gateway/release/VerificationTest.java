@@ -34,6 +34,21 @@ class VerificationTest {
   }
 
   @Test
+  void aVersionThatOnlyFailsIsNoGoodHoweverSeldomItWasAsked() {
+    Before failing = new Before("v1", 10, 6, 0, 0, QUICK);
+
+    assertThat(Verification.judge(GOOD, atEnd(4, 4)))
+        .isEqualTo("Nothing has succeeded at v2: all of 4 failed, 0.1 % at v1");
+    assertThat(Verification.judge(GOOD, atEnd(5, 4))).isNull();
+    assertThat(Verification.judge(GOOD, atEnd(0, 0))).isNull();
+    assertThat(Verification.judge(failing, atEnd(4, 4))).isNull();
+  }
+
+  private static Trial atEnd(long handled, long errors) {
+    return new Trial("v2", List.of(), handled, errors, 0, "", Latency.NONE, true);
+  }
+
+  @Test
   void aVersionMayFailAboutAsOftenAsTheOneBefore() {
     Before failing = new Before("v1", 1_000, 100, 0, 0, QUICK);
 
