@@ -259,7 +259,8 @@ final class ReplyReader implements AutoCloseable {
     for (Map.Entry<TopicPartition, OffsetAndMetadata> entry : records.nextOffsets().entrySet()) {
       Sweep sweep = sweeps.get(entry.getKey().partition());
       long next = entry.getValue().offset();
-      if (sweep != null && sweep.position >= 0 && !sweep.now.isEmpty()) {
+      // Also where all was found: what is wanted next may lie behind where the consumer is now.
+      if (sweep != null && sweep.position >= 0) {
         sweep.stride = next - sweep.position;
         sweep.position = next;
         sweep.movedAt = System.nanoTime();

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
@@ -74,6 +75,38 @@ class ReplyReaderTest {
       assertThat(reader.isReading()).isFalse();
       assertFails(reader.read(new ReplyIndex.Place(0, 0)));
     }
+  }
+
+  /** One of which it would be said that its reply is gone, just for having been passed. */
+  @Test
+  void whatIsBehindTheConsumerWhenItIsAskedForIsReadAllTheSame() throws Exception {
+    CompletableFuture<CompletableFuture<ReplyReader.Found>> between = new CompletableFuture<>();
+    try (ReplyReader reader = ReplyReader.start(consumer, TOPIC, Duration.ofSeconds(20))) {
+      consumer.setMaxPollRecords(2);
+      consumer.schedulePollTask(() -> write(0, 1));
+      consumer.schedulePollTask(
+          () -> {
+            write(2, 3);
+            between.complete(reader.read(new ReplyIndex.Place(0, 2)));
+          });
+      consumer.schedulePollTask(() -> write(2, 3, 4, 5));
+      var first = reader.read(new ReplyIndex.Place(0, 0));
+      var second = reader.read(new ReplyIndex.Place(0, 3));
+
+      assertIsThere(first);
+      assertIsThere(second);
+      assertIsThere(between.get(10, TimeUnit.SECONDS));
+    }
+  }
+
+  private void write(long... offsets) {
+    for (long offset : offsets) {
+      consumer.addRecord(new ConsumerRecord<>(TOPIC, 0, offset, null, new byte[0]));
+    }
+  }
+
+  private static void assertIsThere(CompletableFuture<ReplyReader.Found> lookUp) throws Exception {
+    assertThat(lookUp.get(10, TimeUnit.SECONDS)).isInstanceOf(ReplyReader.Found.Unreadable.class);
   }
 
   private static void assertFails(CompletableFuture<ReplyReader.Found> lookUp) {
