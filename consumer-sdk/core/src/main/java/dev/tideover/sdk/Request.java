@@ -96,6 +96,15 @@ public interface Request {
     return 0;
   }
 
+  /**
+   * Whether its handling was begun by a version that a release tries out. A reply with a status of
+   * 500 and up is then not for good: what has failed is tried again, or handled by the version
+   * before. An {@link Inbox} must not keep such a reply; a handler needn't care.
+   */
+  default boolean onTrial() {
+    return false;
+  }
+
   /** The topic of its record. */
   String topic();
 

@@ -139,6 +139,42 @@ class OperatorIT {
     }
   }
 
+  /** A gateway takes one whose handlers run on and on for one that hangs. */
+  @Test
+  void whatEndsWhileItLeavesIsReportedToHaveEnded(TestKafka kafka) throws Exception {
+    TestService service = new TestService(kafka, 1);
+    Operator operator = new Operator(kafka, service.name);
+    CountDownLatch inHandler = new CountDownLatch(1);
+    CountDownLatch finish = new CountDownLatch(1);
+    try (TideoverConsumer consumer =
+        service.startAlone(
+            service
+                .builder()
+                .handler(
+                    request -> {
+                      inHandler.countDown();
+                      assertThat(finish.await(30, TimeUnit.SECONDS)).isTrue();
+                      return Outcome.reply(204);
+                    }))) {
+      RequestEnvelope running = service.send(service.request("k", "1"));
+      assertThat(inHandler.await(30, TimeUnit.SECONDS)).isTrue();
+      operator.activate("another");
+      TestService.await()
+          .until(
+              () ->
+                  operator.reports().values().stream()
+                      .anyMatch(
+                          report ->
+                              report.state() == State.LEAVING && report.counts().running() == 1));
+      finish.countDown();
+      operator.await("v1", 1, State.STANDBY);
+      assertThat(operator.heard())
+          .anyMatch(report -> report.state() == State.LEAVING && report.counts().running() == 0);
+      service.awaitReply(running);
+      assertThat(consumer.failure()).isEmpty();
+    }
+  }
+
   @Test
   void noMoreStartThanTheRateThatAllInstancesShareAndItCanBeChanged(TestKafka kafka)
       throws Exception {

@@ -47,7 +47,7 @@ final class FailureReport {
       String what,
       @Nullable Throwable failure,
       boolean onTrial) {
-    if (onTrial && (fault == Fault.REJECTED || fault == Fault.MESSAGE)) {
+    if (fault == Fault.ON_TRIAL || onTrial && (fault == Fault.REJECTED || fault == Fault.MESSAGE)) {
       sayKept(delivery, what, failure);
     } else {
       say(work, delivery, fault, what, failure);
@@ -107,7 +107,7 @@ final class FailureReport {
               id,
               what,
               settings.deadTopic());
-      case MESSAGE -> {
+      case MESSAGE, ON_TRIAL -> {
         if (attempt >= settings.attempts()) {
           log.warn(
               "Request {} failed in all {} attempts; it goes to {} and its client gets a 502",

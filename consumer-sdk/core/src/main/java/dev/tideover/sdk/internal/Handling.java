@@ -196,6 +196,7 @@ final class Handling {
       mailbox.givenBack(work);
       return;
     }
+    IncomingRequest incoming = incoming(work, delivery);
     Outcome outcome = null;
     Throwable failure = null;
     delivery.tookMicros = ReplyEnvelope.NONE;
@@ -203,7 +204,7 @@ final class Handling {
     inHandler.set(true);
     work.enterHandler(nanoTime.getAsLong());
     try {
-      outcome = inbox.handle(delivery, incoming(work, delivery), work.alone(), this::call);
+      outcome = inbox.handle(delivery, incoming, work.alone(), this::call);
     } catch (Throwable any) {
       failure = any;
     } finally {
@@ -217,7 +218,7 @@ final class Handling {
       // Out of memory, or worse: what this JVM would conclude now can't be trusted.
       onFatal.accept(failure);
     } else if (!stillOurs) {
-      inbox.failed(delivery, incoming(work, delivery), null, failure);
+      inbox.failed(delivery, incoming, null, failure);
       mailbox.givenBack(work);
     } else if (outcome instanceof Reply reply) {
       meters.handled(Meters.Outcome.REPLY, nanos);
@@ -225,7 +226,7 @@ final class Handling {
     } else if (failure instanceof InboxGuard.Settled settled) {
       settle(work, delivery, settled.standing());
     } else {
-      fail(work, delivery, outcome, failure, nanos);
+      fail(work, delivery, incoming, outcome, failure, nanos);
     }
   }
 
@@ -236,7 +237,10 @@ final class Handling {
     } catch (MalformedBodyException clientsFault) {
       return Problems.malformedBody(request.id(), clientsFault);
     }
-    if (settings.inbox() != null && onTrial && outcome instanceof Reply reply && isError(reply)) {
+    if (settings.inbox() != null
+        && request.onTrial()
+        && outcome instanceof Reply reply
+        && isError(reply)) {
       // In the inbox it would stand for good, and the version that is gone back to would send it.
       throw new FailedOnTrial(reply.status());
     }
@@ -269,8 +273,8 @@ final class Handling {
     }
   }
 
-  private static IncomingRequest incoming(Work<Delivery> work, Delivery delivery) {
-    return new IncomingRequest(delivery.envelope(), delivery.record, work.attempts() + 1);
+  private IncomingRequest incoming(Work<Delivery> work, Delivery delivery) {
+    return new IncomingRequest(delivery.envelope(), delivery.record, work.attempts() + 1, onTrial);
   }
 
   private void complete(Work<Delivery> work, Delivery delivery, Reply reply) {
@@ -331,6 +335,7 @@ final class Handling {
   private void fail(
       Work<Delivery> work,
       Delivery delivery,
+      IncomingRequest incoming,
       @Nullable Outcome outcome,
       @Nullable Throwable failure,
       long nanos) {
@@ -357,9 +362,12 @@ final class Handling {
       meters.handled(Meters.Outcome.FAILED, nanos);
       fault = failure == null ? Fault.MESSAGE : faults.of(failure);
     }
+    if (incoming.onTrial() && fault == Fault.MESSAGE) {
+      fault = Fault.ON_TRIAL;
+    }
     boolean uncharged = onTrial || work.closing() && fault == Fault.MESSAGE;
     Fault charged = uncharged && fault != Fault.INFRASTRUCTURE ? null : fault;
-    Reply known = inbox.failed(delivery, incoming(work, delivery), charged, failure);
+    Reply known = inbox.failed(delivery, incoming, charged, failure);
     if (known != null) {
       log.info(
           "A start of request {} has failed after the request was handled ({}); its reply is sent",

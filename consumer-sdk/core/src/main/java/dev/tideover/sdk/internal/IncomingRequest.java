@@ -11,13 +11,23 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  * The handler's view of a request. Immutable.
  *
  * @param attempt which start of the handler it is for
+ * @param onTrial whether this instance was tried out when that began
  */
 record IncomingRequest(
-    RequestEnvelope envelope, String topic, int partition, long offset, int attempt)
+    RequestEnvelope envelope,
+    String topic,
+    int partition,
+    long offset,
+    int attempt,
+    boolean onTrial)
     implements Request {
 
-  IncomingRequest(RequestEnvelope envelope, ConsumerRecord<byte[], byte[]> record, int attempt) {
-    this(envelope, record.topic(), record.partition(), record.offset(), attempt);
+  IncomingRequest(
+      RequestEnvelope envelope,
+      ConsumerRecord<byte[], byte[]> record,
+      int attempt,
+      boolean onTrial) {
+    this(envelope, record.topic(), record.partition(), record.offset(), attempt, onTrial);
   }
 
   @Override

@@ -246,6 +246,7 @@ final class PollLoop {
       intake.receive(poll());
       settle();
       commit();
+      steering.look(now());
     }
     commitAndWait(true);
   }
@@ -254,6 +255,7 @@ final class PollLoop {
   void idle() throws InterruptedException {
     intake.receive(poll());
     settle();
+    steering.look(now());
   }
 
   /** Gives up what is left; whoever has the partitions next handles it again. */

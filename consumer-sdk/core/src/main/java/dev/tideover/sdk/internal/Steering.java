@@ -191,11 +191,19 @@ final class Steering {
   void tell(long now) {
     State state = standing();
     if (state != told || now - activityAt >= ACTIVITY_AGE) {
-      activity = core.activity(now);
-      activityAt = now;
+      look(now);
       told = state;
     }
     guide.stands(state, epoch());
+  }
+
+  /**
+   * Notes what it does, for its reports. Also while it leaves: what has ended by then would look as
+   * if it hung.
+   */
+  void look(long now) {
+    activity = core.activity(now);
+    activityAt = now;
   }
 
   /** What it does, as it was a moment ago. Any thread. */

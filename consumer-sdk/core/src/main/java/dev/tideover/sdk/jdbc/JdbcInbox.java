@@ -114,7 +114,9 @@ public final class JdbcInbox implements Inbox {
    *
    * <p>Returns what the handler is to return: the reply, once it is committed; the reply that
    * stands already, if another start of the same request was faster, and then these effects are
-   * rolled back; or any other outcome, and then they are too.
+   * rolled back; or any other outcome, and then they are too. So they are with a reply of status
+   * 500 and up while {@linkplain Request#onTrial this version is on trial}: if it was stored, the
+   * version that is gone back to would have to send it.
    *
    * @param request the one that the handler was called with
    * @throws RequestSettledException if the request has become a dead letter meanwhile, or an
@@ -142,6 +144,9 @@ public final class JdbcInbox implements Inbox {
       try {
         Outcome outcome = work.run(connection);
         if (outcome instanceof Reply reply) {
+          if (isNotForGood(request, reply)) {
+            return reply;
+          }
           if (reply.body().length > maxReplyBytes) {
             return tooLarge(reply);
           }
@@ -180,8 +185,9 @@ public final class JdbcInbox implements Inbox {
    * }</pre>
    *
    * @param connection of the transaction that the effects are in
-   * @throws RequestSettledException if somebody else has settled the request: roll back, and let it
-   *     pass
+   * @throws RequestSettledException if somebody else has settled the request, or if the reply has a
+   *     status of 500 and up while {@linkplain Request#onTrial this version is on trial}: roll
+   *     back, and let it pass
    * @throws IllegalStateException if the connection is in autocommit mode
    * @throws IllegalArgumentException if the reply is larger than the inbox takes
    * @throws InboxException if the database can't be used
@@ -193,6 +199,15 @@ public final class JdbcInbox implements Inbox {
     if (reply.body().length > maxReplyBytes) {
       throw new IllegalArgumentException(describeTooLarge(reply));
     }
+    if (isNotForGood(request, reply)) {
+      throw new RequestSettledException(
+          "request "
+              + request.id()
+              + " was answered with status "
+              + reply.status()
+              + " by a version on trial, which isn't kept. Roll this transaction back and let this"
+              + " exception pass: the request is tried again, or the version before handles it");
+    }
     RowKey key = RowKey.of(request);
     if (!store(connection, key, reply)) {
       theOneThatStands(request, steps.find(connection, table, key));
@@ -202,6 +217,11 @@ public final class JdbcInbox implements Inbox {
               + " has been completed by another start of it meanwhile. Roll this transaction back"
               + " and let this exception pass: its client gets the reply that the other has stored");
     }
+  }
+
+  /** What is stored is the answer for ever, whichever version handles the request. */
+  private static boolean isNotForGood(Request request, Reply reply) {
+    return request.onTrial() && reply.status() >= 500;
   }
 
   private static void checkInTransaction(Connection connection) throws SQLException {

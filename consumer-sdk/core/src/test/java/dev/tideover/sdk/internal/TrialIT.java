@@ -125,6 +125,19 @@ class TrialIT {
     assertThat(statuses()).containsExactly(503);
   }
 
+  /** With one attempt it would become a dead letter in the place of its reply. */
+  @Test
+  void anErrorThatIsReportedWhenTheTrialIsOverCostsNoAttemptEither() throws Exception {
+    start(request -> Outcome.reply(status(request)), inbox);
+    trial(true);
+    receive("503");
+    core.start(System.nanoTime()); // runs the handler, and leaves its end in the mailbox
+    trial(false);
+    hearUntil(() -> kafka.readAll(replies).size() == 1);
+    assertThat(statuses()).containsExactly(503);
+    assertThat(kafka.readAll(service + ".dead")).isEmpty();
+  }
+
   @Test
   void repliesTellWhenTheirRequestWasAcceptedAndHowLongItsHandlerRan() throws Exception {
     start(request -> Outcome.reply(204), null);

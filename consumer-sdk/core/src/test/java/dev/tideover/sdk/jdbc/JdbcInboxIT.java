@@ -9,6 +9,7 @@ import dev.tideover.sdk.Inbox.Standing;
 import dev.tideover.sdk.InboxException;
 import dev.tideover.sdk.Outcome;
 import dev.tideover.sdk.Reply;
+import dev.tideover.sdk.RequestSettledException;
 import dev.tideover.sdk.Tideover;
 import dev.tideover.sdk.testing.ManualConsumer;
 import dev.tideover.sdk.testing.SettableClock;
@@ -143,6 +144,35 @@ class JdbcInboxIT {
     }
     assertThat(effects()).isZero();
     assertThat(postgres.row("state")).isEqualTo("0");
+  }
+
+  /** It would be the answer for ever, also of the version that is gone back to. */
+  @Test
+  void aVersionOnTrialStoresNoErrorAndLeavesNoEffectOfIt() throws Exception {
+    StoredRequest tried = request.tried();
+    inbox.start(tried, ME, false);
+    Outcome outcome =
+        inbox.transaction(
+            tried,
+            connection -> {
+              effect(connection, "a");
+              return Outcome.reply(500);
+            });
+    assertThat(((Reply) outcome).status()).isEqualTo(500);
+    assertThat(effects()).isZero();
+    assertThat(inbox.failed(tried, 1, false)).isInstanceOf(Standing.Open.class);
+    try (Connection connection = watched.dataSource().getConnection()) {
+      connection.setAutoCommit(false);
+      assertThatThrownBy(() -> inbox.complete(connection, tried, Outcome.reply(503)))
+          .isInstanceOf(RequestSettledException.class)
+          .hasMessageContaining("503");
+      connection.rollback();
+      connection.setAutoCommit(true);
+    }
+
+    inbox.start(request, ME, false);
+    inbox.transaction(request, connection -> Outcome.reply(201));
+    assertThat(((Standing.Completed) inbox.find(request)).reply().status()).isEqualTo(201);
   }
 
   @Test

@@ -8,21 +8,31 @@ import java.time.Instant;
 import java.util.Optional;
 
 /** A request as far as an inbox looks at it. */
-record StoredRequest(String id, String fingerprint, int replay) implements Request {
+record StoredRequest(String id, String fingerprint, int replay, boolean onTrial)
+    implements Request {
+
+  StoredRequest(String id, String fingerprint, int replay) {
+    this(id, fingerprint, replay, false);
+  }
 
   static StoredRequest random() {
     return new StoredRequest(
-        RequestId.random().toString(), new Fingerprint(1, Long.MIN_VALUE).toString(), 0);
+        RequestId.random().toString(), new Fingerprint(1, Long.MIN_VALUE).toString(), 0, false);
   }
 
   /** Another request under the same id. */
   StoredRequest other() {
-    return new StoredRequest(id, new Fingerprint(2, 3).toString(), replay);
+    return new StoredRequest(id, new Fingerprint(2, 3).toString(), replay, onTrial);
   }
 
   /** The same, begun anew by an operator. */
   StoredRequest replayed(int number) {
-    return new StoredRequest(id, fingerprint, number);
+    return new StoredRequest(id, fingerprint, number, onTrial);
+  }
+
+  /** The same, given to a version on trial. */
+  StoredRequest tried() {
+    return new StoredRequest(id, fingerprint, replay, true);
   }
 
   @Override

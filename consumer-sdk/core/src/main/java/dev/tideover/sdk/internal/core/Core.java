@@ -432,6 +432,10 @@ public class Core<W> {
       wait(work, now + trial.failed(work), recorded);
       return;
     }
+    if (fault == Fault.ON_TRIAL) {
+      wait(work, now, recorded); // which has ended while this was on its way
+      return;
+    }
     boolean exhausted = fault == Fault.REJECTED || work.attempts + 1 >= policy.attempts();
     if (exhausted && parking.wants(work) && parking.isFull(work)) {
       // Neither parked nor continued: so many keys are no exception any more, but an outage.

@@ -4,6 +4,11 @@ package dev.tideover.sdk.internal.core;
 public enum Fault {
   /** The request's, as far as can be told: uses an attempt. */
   MESSAGE,
+  /**
+   * The same, by a start that an instance on trial has made: uses no attempt, also if the trial has
+   * ended meanwhile.
+   */
+  ON_TRIAL,
   /** The request's, for good: the handler has said that it never will be handled. */
   REJECTED,
   /** Of something that the handler needs, a database say: uses no attempt. */
