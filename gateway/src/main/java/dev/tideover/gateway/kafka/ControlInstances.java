@@ -79,8 +79,9 @@ final class ControlInstances {
       Known instance = all.next();
       long silentSince = since + Math.max(0, instance.heard() - since);
       if (asOf - silentSince > EXPIRY_NANOS) {
-        all.remove();
+        // In this order: who sees that it is gone can know that it didn't say so.
         listener.onGone(instance.report(), false);
+        all.remove();
       }
     }
   }

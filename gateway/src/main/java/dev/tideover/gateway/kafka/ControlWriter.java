@@ -172,7 +172,7 @@ final class ControlWriter implements AutoCloseable {
           if (refusal != null) {
             return new Written.Unknown(notAllowed(refusal));
           }
-          why = isFenced(e) ? "other gateways write all the time" : text(e);
+          why = isFenced(e) ? "other gateways write all the time" : text(e) + hint(e);
         }
         pause(Math.min(500, 20L << Math.min(round, 5)));
       }
@@ -292,6 +292,14 @@ final class ControlWriter implements AutoCloseable {
 
   private static String text(Throwable e) {
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+
+  /** What keeps a transaction from beginning is Kafka's outage, or that it can't keep any. */
+  private static String hint(KafkaException e) {
+    return e instanceof org.apache.kafka.common.errors.TimeoutException
+        ? "; look whether Kafka runs, and whether its transaction.state.log.replication.factor is"
+            + " more than it has brokers, since each change here is a transaction"
+        : "";
   }
 
   private static String notAllowed(AuthorizationException e) {

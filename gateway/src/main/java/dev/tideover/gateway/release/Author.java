@@ -13,14 +13,14 @@ import org.jspecify.annotations.Nullable;
 record Author(String gateway, long nowMillis) {
 
   /** The first state of a service. */
-  DesiredState first(String service, String command, boolean held, int rate) {
-    return new DesiredState(service, 1, command, gateway, nowMillis, null, held, rate, null);
+  DesiredState first(String service, long epoch, String command, boolean held, int rate) {
+    return new DesiredState(service, epoch, command, gateway, nowMillis, null, held, rate, null);
   }
 
   /** The first state of a service, if that is a release. */
-  DesiredState first(String service, Release release) {
+  DesiredState first(String service, long epoch, Release release) {
     return new DesiredState(
-        service, 1, release.id(), gateway, nowMillis, release.from(), false, 0, release);
+        service, epoch, release.id(), gateway, nowMillis, release.from(), false, 0, release);
   }
 
   /** The next one, with what an operator holds and limits as it was. */

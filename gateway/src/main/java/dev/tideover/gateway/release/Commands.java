@@ -39,7 +39,7 @@ record Commands(
   /** Holds or resumes. A release goes on, and the hold stays after it. */
   Decision hold(boolean held) {
     if (state == null) {
-      return new Decision.Write(author.first(service, id, held, 0));
+      return new Decision.Write(author.first(service, firstEpoch(), id, held, 0));
     }
     return state.held() == held
         ? new Decision.Stands(state)
@@ -49,7 +49,7 @@ record Commands(
   /** Limits how many requests start in a second; 0 for no limit. */
   Decision rate(int perSecond) {
     if (state == null) {
-      return new Decision.Write(author.first(service, id, false, perSecond));
+      return new Decision.Write(author.first(service, firstEpoch(), id, false, perSecond));
     }
     return state.rate() == perSecond
         ? new Decision.Stands(state)
@@ -131,7 +131,9 @@ record Commands(
             order.instances(),
             "");
     return new Decision.Write(
-        state == null ? author.first(service, release) : author.next(state, id, from, release));
+        state == null
+            ? author.first(service, firstEpoch(), release)
+            : author.next(state, id, from, release));
   }
 
   /** Ends the release that is under way by going back. */
@@ -174,7 +176,7 @@ record Commands(
   /** From now on every version works. */
   Decision anyVersion() {
     if (state == null) {
-      return new Decision.Write(author.first(service, id, false, 0));
+      return new Decision.Write(author.first(service, firstEpoch(), id, false, 0));
     }
     Release release = state.release();
     if (release != null && !release.step().isEnd()) {
@@ -183,6 +185,20 @@ record Commands(
     return state.activeVersion() == null
         ? new Decision.Stands(state)
         : write(null, state.held(), state.rate(), release);
+  }
+
+  /**
+   * 1, unless the topic was made anew: instances ignore what isn't newer than what they know of the
+   * one before.
+   */
+  private long firstEpoch() {
+    long known =
+        seen.instances().stream()
+            .mapToLong(instance -> instance.report().epochSeen())
+            .filter(epoch -> epoch < Long.MAX_VALUE / 2)
+            .max()
+            .orElse(0);
+    return known + 1;
   }
 
   private boolean isActive(String version) {

@@ -51,6 +51,14 @@ class CommandsTest {
   }
 
   @Test
+  void whereTheTopicWasMadeAnewTheFirstEpochIsNewerThanWhatInstancesKnow() {
+    Situation seen = Scene.at(Step.DONE).with("v1", State.ACTIVE, 41).seen();
+
+    assertThat(written(commands(null, seen).hold(true)).epoch()).isEqualTo(42);
+    assertThat(written(commands(null, seen).release(order("v2", "v1"))).epoch()).isEqualTo(42);
+  }
+
+  @Test
   void whatIsSoAlreadyStands() {
     Scene scene = Scene.at(Step.DONE).held();
 

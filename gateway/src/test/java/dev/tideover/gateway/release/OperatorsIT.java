@@ -91,9 +91,8 @@ class OperatorsIT {
     two = one;
 
     await().until(() -> status(one).path("ratePerSecond").asInt() == 50);
-    JsonNode found = status(one);
-    assertThat(found.path("held").asBoolean()).isTrue();
-    assertThat(found.path("current").asBoolean()).isTrue();
+    assertThat(status(one).path("held").asBoolean()).isTrue();
+    await().until(() -> status(one).path("current").asBoolean());
     await().until(() -> say("status", service, at(one)).out().contains("drained"));
     assertThat(say("services", at(one)).out()).containsPattern(service + " +held +any +1 of v1");
 
