@@ -77,9 +77,9 @@ final class ControlProbe implements AutoCloseable {
         .thenApply(description -> description.topicId());
   }
 
-  /** See {@link ControlTopic#memberVersions}. */
-  CompletionStage<@Nullable Set<String>> memberVersions(String service) {
-    CompletableFuture<@Nullable Set<String>> versions = new CompletableFuture<>();
+  /** See {@link ControlTopic#members}. */
+  CompletionStage<@Nullable Set<String>> members(String service) {
+    CompletableFuture<@Nullable Set<String>> members = new CompletableFuture<>();
     KafkaFuture<ConsumerGroupDescription> asked =
         Objects.requireNonNull(
             admin
@@ -93,23 +93,23 @@ final class ControlProbe implements AutoCloseable {
             .toCompletionStage()
             .whenComplete(
                 (group, failure) ->
-                    versions.complete(
+                    members.complete(
                         failure == null
-                            ? versions(group)
+                            ? members(group)
                             : cause(failure) instanceof GroupIdNotFoundException
                                 ? Set.of()
                                 : null));
-    return versions.completeOnTimeout(null, MEMBERS_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    return members.completeOnTimeout(null, MEMBERS_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
   }
 
-  private static Set<String> versions(ConsumerGroupDescription group) {
-    Set<String> versions = new HashSet<>();
+  private static Set<String> members(ConsumerGroupDescription group) {
+    Set<String> members = new HashSet<>();
     for (MemberDescription member : group.members()) {
       String[] parts = member.clientId().split("/", 3);
       boolean ours = parts.length == 3 && parts[0].equals(group.groupId());
-      versions.add(ours ? parts[1] : member.clientId());
+      members.add(ours ? parts[1] + "/" + parts[2] : member.clientId());
     }
-    return versions;
+    return members;
   }
 
   /** What has gone wrong, without what it was wrapped in on its way. */

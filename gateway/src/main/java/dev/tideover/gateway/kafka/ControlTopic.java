@@ -134,12 +134,12 @@ public final class ControlTopic implements AutoCloseable {
   }
 
   /**
-   * The versions of the members that the service's group has now, by their client ids, and the
-   * whole client id of one that is no instance of the service; null where Kafka doesn't tell within
-   * 3 s.
+   * The members that the service's group has now, {@code version/instance} by their client ids, and
+   * the whole client id of one that is no instance of the service; null where Kafka doesn't tell
+   * within 3 s.
    */
-  public CompletionStage<@Nullable Set<String>> memberVersions(String service) {
-    return probe.memberVersions(service);
+  public CompletionStage<@Nullable Set<String>> members(String service) {
+    return probe.members(service);
   }
 
   /** Whether the topic is being read; while it isn't, what is known here may be out of date. */

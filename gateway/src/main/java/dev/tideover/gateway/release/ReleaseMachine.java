@@ -128,8 +128,7 @@ final class ReleaseMachine {
     String unheard = String.join(", ", seen.unheard());
     return unheard.isEmpty()
         ? ""
-        : "members of "
-            + unheard
+        : unheard
             + " to leave the group: Kafka has them in it, but they don't report. Either they have"
             + " crashed, and Kafka lets go of them soon, or their SDK is too old for releases";
   }

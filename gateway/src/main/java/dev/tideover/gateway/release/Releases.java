@@ -196,10 +196,10 @@ public final class Releases implements Operations, AutoCloseable {
     if (driven.watch.asksForMembers(now.nanos())) {
       var unusedToo =
           topic
-              .memberVersions(service)
+              .members(service)
               .thenAccept(
-                  versions -> {
-                    driven.watch.onMembers(state.epoch(), versions);
+                  members -> {
+                    driven.watch.onMembers(state.epoch(), members);
                     wake();
                   });
     }

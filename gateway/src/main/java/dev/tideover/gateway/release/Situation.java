@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * so that clocks needn't agree. Immutable.
  *
  * @param instances those that are heard
- * @param members the versions of the group's members, as Kafka says, asked since the state came;
- *     null where that isn't known
+ * @param members the group's members as Kafka says, {@code version/instance} each, asked since the
+ *     state came; null where that isn't known
  * @param stateMillis how long the state has stood
  * @param beganMillis how long ago its release began; 0 without one
  * @param heldMillis how long ago the release's hold began; 0 before
@@ -87,7 +87,8 @@ record Situation(
     if (members == null) {
       return stateMillis < MEMBERS_MILLIS ? "whoever Kafka may have in the group" : "";
     }
-    Set<String> others = new TreeSet<>(members);
+    Set<String> others =
+        members.stream().map(Situation::versionOf).collect(Collectors.toCollection(TreeSet::new));
     others.remove(version);
     return others.isEmpty()
         ? ""
@@ -101,11 +102,17 @@ record Situation(
     return members == null && stateMillis < MEMBERS_MILLIS;
   }
 
-  /** The versions of members that Kafka knows and nobody hears; in their order. */
+  /** The members that Kafka knows and nobody hears; in their order. */
   Set<String> unheard() {
     Set<String> unheard = new TreeSet<>(members == null ? Set.of() : members);
-    all().map(InstanceReport::version).forEach(unheard::remove);
+    all().map(report -> report.version() + "/" + report.instance()).forEach(unheard::remove);
     return unheard;
+  }
+
+  /** The version of a member; the whole of what is no instance of ours. */
+  private static String versionOf(String member) {
+    int slash = member.indexOf('/');
+    return slash < 0 ? member : member.substring(0, slash);
   }
 
   /** {@code v1/a (active), v1/b (holding)} and so on; empty if there is none. */

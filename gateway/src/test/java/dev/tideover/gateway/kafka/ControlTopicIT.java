@@ -264,7 +264,7 @@ class ControlTopicIT {
   @Test
   void theVersionsOfTheMembersAreThoseOfTheirClientIds() throws Exception {
     try (ControlTopic topic = start(ControlWriter.Seam.NONE)) {
-      assertThat(versions(topic)).isEmpty();
+      assertThat(members(topic)).isEmpty();
       kafka.createTopic(service + ".group", 2);
       try (KafkaConsumer<byte[], byte[]> old = member("consumer", service + "/v1/a");
           KafkaConsumer<byte[], byte[]> other = member("consumer", "somebody")) {
@@ -274,7 +274,7 @@ class ControlTopicIT {
                 () -> {
                   old.poll(Duration.ofMillis(50));
                   other.poll(Duration.ofMillis(50));
-                  return Set.of("v1", "somebody").equals(versions(topic));
+                  return Set.of("v1/a", "somebody").equals(members(topic));
                 });
       }
       try (KafkaConsumer<byte[], byte[]> classic = member("classic", service + "/v2/b/1")) {
@@ -283,14 +283,14 @@ class ControlTopicIT {
             .until(
                 () -> {
                   classic.poll(Duration.ofMillis(50));
-                  return Set.of("v2").equals(versions(topic));
+                  return Set.of("v2/b/1").equals(members(topic));
                 });
       }
     }
   }
 
-  private Set<String> versions(ControlTopic topic) throws Exception {
-    return topic.memberVersions(service).toCompletableFuture().get(10, TimeUnit.SECONDS);
+  private Set<String> members(ControlTopic topic) throws Exception {
+    return topic.members(service).toCompletableFuture().get(10, TimeUnit.SECONDS);
   }
 
   private KafkaConsumer<byte[], byte[]> member(String protocol, String clientId) {

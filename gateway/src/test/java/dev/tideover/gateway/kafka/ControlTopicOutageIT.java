@@ -145,8 +145,7 @@ class ControlTopicOutageIT {
         assertThat(write(topic, 2)).isInstanceOf(Written.Unknown.class);
         await().atMost(LIMIT).until(() -> !topic.isFollowing());
         assertThat(topic.instances(SERVICE)).hasSize(2);
-        assertThat(topic.memberVersions(SERVICE).toCompletableFuture().get(5, TimeUnit.SECONDS))
-            .isNull();
+        assertThat(topic.members(SERVICE).toCompletableFuture().get(5, TimeUnit.SECONDS)).isNull();
         broker.thaw();
         await().atMost(LIMIT).until(topic::isFollowing);
         assertThat(gone).isEmpty();

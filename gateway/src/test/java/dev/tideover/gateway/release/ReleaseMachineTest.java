@@ -29,9 +29,14 @@ class ReleaseMachineTest {
 
     assertThat(scene.members(null).outcome())
         .isEqualTo("waits for Kafka to say who is in the group");
-    assertThat(scene.members(Set.of("v1", "v0")).outcome())
-        .startsWith("waits for members of v0 to leave the group");
-    assertThat(scene.members(Set.of("v1")).outcome()).isEqualTo("DRAIN v1");
+    assertThat(scene.members(Set.of("v1/i0", "v0/i7")).outcome())
+        .startsWith("waits for v0/i7 to leave the group");
+    // One of the same version that doesn't follow would go on beside the other version.
+    assertThat(scene.members(Set.of("v1/i0", "v1/i7")).outcome())
+        .startsWith("waits for v1/i7 to leave the group");
+    assertThat(scene.members(Set.of("v1/i0", "somebody")).outcome())
+        .startsWith("waits for somebody to leave the group");
+    assertThat(scene.members(Set.of("v1/i0")).outcome()).isEqualTo("DRAIN v1");
     assertThat(scene.members(null).after(Situation.MEMBERS_MILLIS).outcome()).isEqualTo("DRAIN v1");
     assertThat(scene.with("v0", State.ACTIVE).outcome())
         .isEqualTo("waits for v0/i2 (active) to leave the group, since only v1 is to be in it");
@@ -85,11 +90,11 @@ class ReleaseMachineTest {
   void theTrialBeginsWhenOnlyTheNewVersionIsInTheGroup() {
     Scene scene = Scene.at(Step.ACTIVATE).with("v2", State.ACTIVE);
 
-    assertThat(scene.members(Set.of("v1", "v2")).outcome())
+    assertThat(scene.members(Set.of("v1/i7", "v2/i0")).outcome())
         .isEqualTo(
             "waits for members of v1 that Kafka still has in the group, whether or not they are"
                 + " alive, to leave the group");
-    assertThat(scene.members(Set.of("v2")).outcome()).isEqualTo("VERIFY v2");
+    assertThat(scene.members(Set.of("v2/i0")).outcome()).isEqualTo("VERIFY v2");
     assertThat(scene.with("v1", State.DRAINED).outcome())
         .isEqualTo("waits for v1/i1 (drained) to leave the group");
   }
@@ -164,7 +169,7 @@ class ReleaseMachineTest {
   void isRolledBackWhenOnlyTheOldVersionIsInTheGroup() {
     Scene scene = Scene.at(Step.RESTORE).with("v1", State.ACTIVE);
 
-    assertThat(scene.members(Set.of("v1")).outcome()).isEqualTo("ROLLED_BACK v1");
+    assertThat(scene.members(Set.of("v1/i0")).outcome()).isEqualTo("ROLLED_BACK v1");
     assertThat(scene.with("v2", State.LEAVING).outcome())
         .isEqualTo("waits for v2/i1 (leaving) to leave the group");
     assertThat(scene.after(60_000).outcome()).isEqualTo("ROLLED_BACK v1");

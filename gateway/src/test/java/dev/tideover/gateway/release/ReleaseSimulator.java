@@ -408,7 +408,7 @@ final class ReleaseSimulator {
     Set<String> members = new TreeSet<>();
     for (Service service : services) {
       if (service.alive && service.state.isMember()) {
-        members.add(service.version);
+        members.add(service.version + "/" + service.name);
       }
     }
     return members;
@@ -464,6 +464,8 @@ final class ReleaseSimulator {
   }
 
   private boolean command(Gateway gateway, Function<Commands, Commands.Decision> wish) {
+    // States and reports come in one order: who knows a report of an epoch has read its state.
+    follow(gateway);
     ServiceWatch.Now clock = clock(gateway);
     Commands.Decision decision =
         wish.apply(

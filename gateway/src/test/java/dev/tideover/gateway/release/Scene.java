@@ -63,8 +63,8 @@ final class Scene {
     return this;
   }
 
-  Scene members(@Nullable Set<String> versions) {
-    members = versions;
+  Scene members(@Nullable Set<String> named) {
+    members = named;
     return this;
   }
 

@@ -224,7 +224,9 @@ final class SimInstance {
       if (!revokedInGoodOrder && sim.now - revokeDeadline < 0) {
         return;
       }
-      if (!revokedInGoodOrder && steering.isHeld() && isIdle()) {
+      // What is to be sent again waits for its time, and that comes.
+      boolean waitsForNothing = isIdle() && core.untilNextStart(sim.now) == Long.MAX_VALUE;
+      if (!revokedInGoodOrder && steering.isHeld() && waitsForNothing) {
         throw new Violation(Promise.STILL, this + " waits for what it doesn't start");
       }
     }
