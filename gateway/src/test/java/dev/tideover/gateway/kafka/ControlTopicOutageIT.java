@@ -26,10 +26,12 @@ import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What the control topic's follower and writer go through. Each test has a broker of its own. */
+@Tag("long")
 @Timeout(180)
 class ControlTopicOutageIT {
 

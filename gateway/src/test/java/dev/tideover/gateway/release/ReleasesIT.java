@@ -17,10 +17,12 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Gateways drive releases on a real broker; the instances are made up. */
+@Tag("long")
 @KafkaTest
 @Timeout(120)
 class ReleasesIT {

@@ -12,10 +12,12 @@ import dev.tideover.testkit.TestKafka;
 import dev.tideover.wire.DesiredState.Step;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Kafka goes away in the middle of a release. */
+@Tag("long")
 @Timeout(240)
 class ReleasesOutageIT {
 
