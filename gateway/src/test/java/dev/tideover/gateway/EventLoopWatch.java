@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.StackTraceElementProxy;
 import ch.qos.logback.core.AppenderBase;
 import io.vertx.core.VertxOptions;
 import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -136,7 +137,25 @@ final class EventLoopWatch extends AppenderBase<ILoggingEvent> implements AutoCl
   private boolean isBlocked(String name) {
     return used().keySet().stream()
         .filter(thread -> thread.getName().equals(name))
-        .anyMatch(thread -> thread.getState() != Thread.State.RUNNABLE);
+        .filter(thread -> thread.getState() != Thread.State.RUNNABLE)
+        .anyMatch(thread -> !waitsForOneWithoutProcessor(thread));
+  }
+
+  /**
+   * Whether who has the monitor that it waits for could run and doesn't wait for anything: Kafka's
+   * producer has a lock for each partition, held for microseconds while the machine lets it.
+   */
+  private boolean waitsForOneWithoutProcessor(Thread thread) {
+    ThreadInfo info = threads.getThreadInfo(thread.getId());
+    if (info == null || info.getThreadState() != Thread.State.BLOCKED) {
+      return false;
+    }
+    ThreadInfo owner =
+        info.getLockOwnerId() < 0 ? null : threads.getThreadInfo(info.getLockOwnerId(), 1);
+    return owner != null
+        && owner.getThreadState() == Thread.State.RUNNABLE
+        && owner.getStackTrace().length > 0
+        && !owner.getStackTrace()[0].isNativeMethod();
   }
 
   /** Whether it used a processor for a good part of the last 100 ms. */
