@@ -39,8 +39,6 @@ final class Members implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Members.class);
 
-  private static final String INCARNATION = "tideover-incarnation";
-  private static final String STATE = "tideover-state";
   private static final String ALIVE = "alive";
   private static final String LEAVING = "leaving";
 
@@ -278,8 +276,8 @@ final class Members implements AutoCloseable {
         .headers()
         .add(WireHeaders.VERSION, WireHeaders.VERSION_1.getBytes(UTF_8))
         .add(WireHeaders.BY, settings.by().getBytes(UTF_8))
-        .add(INCARNATION, incarnation.getBytes(UTF_8))
-        .add(STATE, state.getBytes(UTF_8));
+        .add(WireHeaders.INCARNATION, incarnation.getBytes(UTF_8))
+        .add(WireHeaders.STATE, state.getBytes(UTF_8));
     try {
       send.accept(record);
     } catch (RuntimeException notSent) {
@@ -334,8 +332,8 @@ final class Members implements AutoCloseable {
       return;
     }
     String who = LedgerCodec.key(record);
-    String run = LedgerCodec.find(record.headers(), INCARNATION);
-    String state = LedgerCodec.find(record.headers(), STATE);
+    String run = LedgerCodec.find(record.headers(), WireHeaders.INCARNATION);
+    String state = LedgerCodec.find(record.headers(), WireHeaders.STATE);
     String version = LedgerCodec.find(record.headers(), WireHeaders.VERSION);
     if (who == null || run == null || !WireHeaders.VERSION_1.equals(version)) {
       return;
